@@ -1,0 +1,3 @@
+"""srup: make images 4x larger with SRResNet and SRGAN."""
+
+__version__ = "0.1.0"
