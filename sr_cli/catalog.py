@@ -1,0 +1,90 @@
+"""What models exist: one frozen row of facts each, and nothing that runs."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from sr_cli.errors import ModelError, WeightsError
+
+Family = Literal["srresnet"]
+Normalization = Literal["batch", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The facts that decide a network's shape and the meaning of its output."""
+
+    family: Family = "srresnet"
+    blocks: int = 16
+    """Residual blocks: 16 in the paper, 5 in the article that made it popular."""
+    channels: int = 64
+    normalization: Normalization = "batch"
+    """`batch` as in the paper (section 2.1), or `none` as in EDSR and later work."""
+    scale: int = 4
+    output_range: tuple[float, float] = (0.0, 1.0)
+    """What black and white are in the trained network's output; the paper trains
+    on [-1, 1] (section 3.2).  The fused graph always answers in [0, 1]."""
+
+    def to_json(self) -> str:
+        """Write the facts as they stand in a weights file's header."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Architecture":
+        """Read the facts from a weights file's header.
+
+        Raises:
+            WeightsError: the text is not a description that this version knows.
+        """
+        try:
+            facts = json.loads(text)
+            facts["output_range"] = tuple(facts["output_range"])
+            found = cls(**facts)
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"The weights' header describes no known architecture ({error})",
+                "Use a file that `srup train` wrote, or upgrade srup",
+            ) from error
+        if found.family != "srresnet" or found.normalization not in ("batch", "none"):
+            raise WeightsError(
+                f"The weights are for a {found.family!r} network with "
+                f"{found.normalization!r} normalisation, which this version lacks",
+                "Upgrade srup",
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One published model."""
+
+    id: str
+    architecture: Architecture
+    sha256: str
+    """Of `weights/<id>.safetensors`; a file that differs is refused."""
+    summary: str
+    licence: str = "MIT"
+
+    @property
+    def file_name(self) -> str:
+        """The weights' file name, in `weights/` and on the Hub."""
+        return f"{self.id}.safetensors"
+
+
+MODELS: tuple[ModelSpec, ...] = ()
+
+
+def find_model(model_id: str) -> ModelSpec:
+    """Return the row of `model_id`.
+
+    Raises:
+        ModelError: no such row.
+    """
+    for spec in MODELS:
+        if spec.id == model_id:
+            return spec
+    known = ", ".join(spec.id for spec in MODELS)
+    raise ModelError(
+        f"There is no model called {model_id!r}",
+        f"Known models: {known}; or give a .safetensors file or hf:owner/name",
+    )

@@ -1,0 +1,136 @@
+"""What runs a fused network: one contract, three engines.
+
+An engine takes float32 RGB (N, 3, h, w) in [0, 1] and returns float32
+(N, 3, scale·h, scale·w), not clipped.  It knows neither tiles nor pictures.
+"""
+
+import ctypes.util
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_cli.errors import DeviceError
+from sr_cli.networks.fuse import Network
+
+EngineName = Literal["openvino", "onnxruntime", "torch"]
+Device = Literal["cpu", "cuda", "mps"]
+Precision = Literal["float32", "bfloat16", "float16"]
+Batch = NDArray[np.float32]
+
+CPU_ENGINES: tuple[EngineName, ...] = ("openvino", "onnxruntime", "torch")
+"""Fastest first: OpenVINO takes 0.67 of onnxruntime's time in float32 and an
+eighth of it in bfloat16 on a CPU with AMX; both import in a tenth of torch's."""
+
+
+class Engine(Protocol):
+    """A network that is ready to run on one device."""
+
+    name: EngineName
+    device: Device
+    precision: Precision
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Upscale (N, 3, h, w) in [0, 1]; safe to call from several threads.
+
+        Raises:
+            OutOfMemoryError: the batch does not fit.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """What was asked for; "auto" leaves it to `open_engine`."""
+
+    engine: Literal["auto"] | EngineName = "auto"
+    device: Literal["auto"] | Device = "auto"
+    precision: Literal["auto"] | Precision = "auto"
+
+
+def _has_cuda_driver() -> bool:
+    """Look for NVIDIA's driver; asking torch instead would cost a second."""
+    library = "nvcuda" if sys.platform == "win32" else "cuda"
+    return ctypes.util.find_library(library) is not None
+
+
+def _has_mps() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+def installed_cpu_engines() -> list[EngineName]:
+    """List the engines that can run on this CPU, fastest first."""
+    return [name for name in CPU_ENGINES if find_spec(name) is not None]
+
+
+def _open(
+    network: Network,
+    engine: EngineName,
+    device: Device,
+    precision: Literal["auto"] | Precision,
+) -> Engine:
+    if find_spec(engine) is None:
+        raise DeviceError(
+            f"The engine {engine} is not installed",
+            f"Run `pip install {engine}`, or use --engine auto",
+        )
+    if engine == "torch":
+        from sr_cli.engines.pytorch import TorchEngine
+
+        return TorchEngine(network, device, precision)
+    if device == "mps":
+        raise DeviceError(
+            f"The engine {engine} can't use Apple's GPU", "Use --engine torch"
+        )
+    if engine == "onnxruntime":
+        from sr_cli.engines.onnx import OnnxRuntimeEngine
+
+        return OnnxRuntimeEngine(network, device, precision)
+    if device != "cpu":
+        raise DeviceError(
+            "The engine openvino runs on the CPU here",
+            "Use --device cpu, or --engine torch for a GPU",
+        )
+    from sr_cli.engines.openvino import OpenVinoEngine
+
+    return OpenVinoEngine(network, precision)
+
+
+def open_engine(
+    network: Network,
+    choice: EngineChoice = EngineChoice(),
+    say: Callable[[str], None] = lambda _: None,
+) -> Engine:
+    """Open what `choice` asks for.
+
+    `auto` takes CUDA, then Apple's GPU, then the fastest installed CPU engine; a
+    GPU that is there but can't be used is told to `say`.
+
+    Raises:
+        DeviceError: what was asked for by name can't be had.
+    """
+    device, engine = choice.device, choice.engine
+    if device == "auto":
+        gpu: Device | None = "cuda" if _has_cuda_driver() else None
+        gpu = gpu or ("mps" if _has_mps() else None)
+        if gpu and engine in ("auto", "torch"):
+            try:
+                return _open(network, "torch", gpu, choice.precision)
+            except DeviceError as error:
+                say(f"Running on the CPU, because: {error}")
+        device = "cpu"
+    if engine == "auto":
+        available = installed_cpu_engines()
+        if not available:
+            raise DeviceError(
+                "No engine is installed", "Run `pip install openvino onnxruntime`"
+            )
+        engine = available[0] if device == "cpu" else "torch"
+        if choice.precision == "float16" and device == "cpu":
+            engine = "torch"  # the only one that computes in float16 on a CPU
+    return _open(network, engine, device, choice.precision)

@@ -1,0 +1,68 @@
+"""onnxruntime: runs everywhere, in float32."""
+
+from typing import Literal
+
+import onnxruntime
+
+from sr_cli.engines import Batch, Device, EngineName, Precision
+from sr_cli.errors import DeviceError, OutOfMemoryError
+from sr_cli.networks.fuse import Network
+from sr_cli.networks.graph import build_onnx
+
+_PROVIDERS: dict[Device, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+}
+_ERRORS_ONLY = 3
+
+
+class OnnxRuntimeEngine:
+    """Runs the graph on the CPU, or on CUDA with onnxruntime's GPU build."""
+
+    name: EngineName = "onnxruntime"
+
+    def __init__(
+        self,
+        network: Network,
+        device: Device,
+        precision: Literal["auto"] | Precision,
+    ) -> None:
+        if precision not in ("auto", "float32"):
+            raise DeviceError(
+                f"onnxruntime runs this graph in float32, not in {precision}",
+                "Use --precision float32, or --engine openvino or torch",
+            )
+        self.precision: Precision = "float32"
+        self.device: Device = device
+        provider = _PROVIDERS[device]
+        if provider not in onnxruntime.get_available_providers():
+            raise DeviceError(
+                "This build of onnxruntime can't use CUDA",
+                "Run `pip install onnxruntime-gpu`, or use --engine torch",
+            )
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        self._session = onnxruntime.InferenceSession(
+            build_onnx(network), options, providers=[provider]
+        )
+        # onnxruntime falls back to the CPU without a word.
+        if self._session.get_providers()[0] != provider:
+            raise DeviceError(
+                "onnxruntime could not start CUDA",
+                "Check that its CUDA and cuDNN libraries are installed, "
+                "or use --engine torch",
+            )
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Upscale (N, 3, h, w) in [0, 1]."""
+        try:
+            result: Batch = self._session.run(["high"], {"low": batch})[0]
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, MemoryError) or "alloc" in str(error).lower():
+                raise OutOfMemoryError(
+                    f"A tile of {batch.shape[3]}×{batch.shape[2]} doesn't fit "
+                    "into memory",
+                    "Use a smaller --tile",
+                ) from error
+            raise
+        return result

@@ -1,0 +1,1 @@
+"""Network definitions: torch modules for training, plain layers for running."""

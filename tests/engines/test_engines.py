@@ -1,0 +1,121 @@
+"""One contract for every engine."""
+
+import numpy as np
+import pytest
+
+from conftest import TINY, tiny_state
+from sr_cli import engines
+from sr_cli.engines import EngineChoice, open_engine
+from sr_cli.errors import DeviceError, OutOfMemoryError
+from sr_cli.networks.fuse import Network, fuse
+
+ENGINES = ["torch", "onnxruntime", "openvino"]
+
+
+def reference(network: Network, batch: np.ndarray) -> np.ndarray:
+    return open_engine(network, EngineChoice("torch", "cpu", "float32"))(batch)
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (1, 3, 17, 9), (3, 3, 8, 13)])
+def test_engine_answers_like_float32_torch(name, norm, shape):
+    network = fuse(tiny_state(TINY[norm]), TINY[norm])
+    engine = open_engine(network, EngineChoice(name, "cpu", "float32"))
+    batch = np.random.default_rng(2).random(shape, dtype=np.float32)
+    before = batch.copy()
+    result = engine(batch)
+    assert result.dtype == np.float32
+    assert result.shape == (shape[0], 3, 4 * shape[2], 4 * shape[3])
+    np.testing.assert_allclose(result, reference(network, batch), atol=1e-5)
+    np.testing.assert_array_equal(batch, before)
+    assert (engine.name, engine.device, engine.precision) == (name, "cpu", "float32")
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_results_of_two_calls_are_independent(name, tiny_network):
+    engine = open_engine(tiny_network, EngineChoice(name, "cpu", "float32"))
+    random = np.random.default_rng(3)
+    one = engine(random.random((1, 3, 8, 8), dtype=np.float32))
+    kept = one.copy()
+    engine(random.random((1, 3, 8, 8), dtype=np.float32))
+    np.testing.assert_array_equal(one, kept)
+
+
+def test_bfloat16_stays_close(tiny_network):
+    engine = open_engine(tiny_network, EngineChoice("torch", "cpu", "bfloat16"))
+    batch = np.random.default_rng(4).random((1, 3, 16, 16), dtype=np.float32)
+    expected = reference(tiny_network, batch)
+    assert np.abs(engine(batch) - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_many_shapes_on_one_openvino_engine(tiny_network):
+    engine = open_engine(tiny_network, EngineChoice("openvino", "cpu", "float32"))
+    for side in (5, 6, 7, 8, 9, 10, 5):
+        assert engine(np.zeros((1, 3, side, 4), np.float32)).shape[2] == 4 * side
+
+
+def test_auto_takes_the_first_installed_cpu_engine(tiny_network, monkeypatch):
+    monkeypatch.setattr(engines, "_has_cuda_driver", lambda: False)
+    monkeypatch.setattr(engines, "_has_mps", lambda: False)
+    assert open_engine(tiny_network).name == "openvino"
+    monkeypatch.setattr(engines, "CPU_ENGINES", ("onnxruntime", "torch"))
+    assert open_engine(tiny_network).name == "onnxruntime"
+    monkeypatch.setattr(engines, "CPU_ENGINES", ())
+    with pytest.raises(DeviceError, match="No engine is installed"):
+        open_engine(tiny_network)
+
+
+def test_auto_says_so_when_the_gpu_cannot_be_used(tiny_network, monkeypatch):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a usable CUDA device")
+    monkeypatch.setattr(engines, "_has_cuda_driver", lambda: True)
+    said: list[str] = []
+    engine = open_engine(tiny_network, say=said.append)
+    assert engine.device == "cpu"
+    assert "Running on the CPU" in said[0]
+    assert "no usable CUDA device" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (EngineChoice("onnxruntime", "cuda"), "can't use CUDA"),
+        (EngineChoice("openvino", "cuda"), "runs on the CPU"),
+        (EngineChoice("onnxruntime", "mps"), "can't use Apple's GPU"),
+        (EngineChoice("onnxruntime", "cpu", "bfloat16"), "runs this graph in float32"),
+        (EngineChoice("openvino", "cpu", "float16"), "can't compute in float16"),
+        (EngineChoice("torch", "mps"), "no Apple GPU"),
+    ],
+)
+def test_what_cannot_be_had_is_an_error(tiny_network, choice, message):
+    with pytest.raises(DeviceError, match=message):
+        open_engine(tiny_network, choice)
+
+
+def test_an_engine_that_is_not_installed_is_named(tiny_network, monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    with pytest.raises(DeviceError, match="openvino is not installed"):
+        open_engine(tiny_network, EngineChoice("openvino", "cpu"))
+
+
+@pytest.mark.gpu
+def test_cuda_answers_like_the_cpu(tiny_network):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    batch = np.random.default_rng(5).random((1, 3, 24, 24), dtype=np.float32)
+    engine = open_engine(tiny_network, EngineChoice("torch", "cuda", "float32"))
+    np.testing.assert_allclose(engine(batch), reference(tiny_network, batch), atol=1e-3)
+
+
+def test_torch_reports_memory_that_ran_out(tiny_network, monkeypatch):
+    engine = open_engine(tiny_network, EngineChoice("torch", "cpu", "float32"))
+
+    def fail(_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: 10 bytes")
+
+    monkeypatch.setattr(engine, "_run", fail)
+    with pytest.raises(OutOfMemoryError, match="8×8 doesn't fit"):
+        engine(np.zeros((1, 3, 8, 8), np.float32))
