@@ -1,0 +1,193 @@
+"""Files in, larger files out: plan the jobs, run them, report each."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sr_cli import picture
+from sr_cli.errors import DataError, PictureError, SrupError
+from sr_cli.picture import Picture
+from sr_cli.upscale import Progress, Upscaler
+
+Status = Literal["done", "skipped", "failed"]
+
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+)
+"""What a folder's pictures are recognised by; files given by name may be called
+anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to upscale."""
+
+    source: Path | None
+    """None reads standard input."""
+    target: Path | None
+    """None writes standard output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How results are written."""
+
+    format: str | None = None
+    """None goes by the target's suffix; standard output gets PNG."""
+    quality: int | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job."""
+
+    job: Job
+    status: Status
+    notes: tuple[str, ...] = ()
+    """What could not be kept, and for a failure or a skip, why."""
+    width: int = 0
+    height: int = 0
+    """Of the result, in pixels."""
+    seconds: float = 0.0
+
+
+def plan(folders: Sequence[Path], output: Path | None, suffix: str) -> list[Job]:
+    """Plan a job for every picture in `folders` and below, mirroring the tree.
+
+    Results go under `output`, in a folder per input folder if there are several;
+    without `output`, into FOLDER_4x beside each.  Names keep their stem; two
+    sources that would meet in one file keep their suffixes too.
+
+    Raises:
+        DataError: a folder is missing or holds no pictures.
+    """
+    jobs: list[Job] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"There is no folder {folder}", "Name a folder of pictures")
+        base = output or folder.resolve().with_name(f"{folder.resolve().name}_4x")
+        if output and len(folders) > 1:
+            base = output / folder.resolve().name
+        found = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix.lower() in SUFFIXES
+            and path.is_file()
+            and base.resolve() not in path.resolve().parents
+        )
+        if not found:
+            raise DataError(
+                f"The folder {folder} holds no pictures",
+                f"srup looks for {', '.join(sorted(SUFFIXES))}",
+            )
+        stems = Counter(path.with_suffix("") for path in found)
+        for path in found:
+            place = (base / path.relative_to(folder)).with_suffix(suffix)
+            if stems[path.with_suffix("")] > 1:
+                place = place.with_name(f"{path.name}{suffix}")
+            jobs.append(Job(path, place))
+    twice = [p for p, n in Counter(job.target for job in jobs).items() if n > 1]
+    if twice:
+        raise DataError(
+            f"Two pictures would both be written to {twice[0]}",
+            "Give the folders one by one, each with its own --output",
+        )
+    return jobs
+
+
+def _read(source: Path | None) -> Picture:
+    if source is None:
+        return picture.read_bytes(sys.stdin.buffer.read(), "standard input")
+    return picture.read(source)
+
+
+def _write(result: Picture, target: Path | None, output: Output) -> None:
+    if target is None:
+        sys.stdout.buffer.write(
+            picture.encode(result, output.format or "png", output.quality)
+        )
+        sys.stdout.buffer.flush()
+        return
+    picture.write(
+        result,
+        target,
+        format=output.format,
+        quality=output.quality,
+        overwrite=output.overwrite,
+    )
+
+
+def check(jobs: Sequence[Job], output: Output) -> None:
+    """Refuse what can't be read or written before any work is done.
+
+    Raises:
+        PictureError: naming the first job that can't succeed.
+    """
+    for job in jobs:
+        if job.source is not None and not job.source.exists():
+            raise PictureError(
+                f"Cannot read {job.source}: there is no such file", "Check the path"
+            )
+        if job.target is not None:
+            picture.check_target(job.target, output.format, overwrite=output.overwrite)
+
+
+def run_job(
+    job: Job,
+    upscaler: Upscaler,
+    output: Output,
+    on_progress: Progress = lambda *_: None,
+) -> Outcome:
+    """Read, upscale and write one picture.
+
+    Raises:
+        SrupError: the picture can't be read, upscaled or written; then nothing is.
+    """
+    began = time.perf_counter()
+    source = _read(job.source)
+    suffix = job.target.suffix if job.target else ".png"
+    format_name = output.format or suffix
+    scale = upscaler.scale
+    picture.check_size(source.height * scale, source.width * scale, format_name)
+    result = upscaler.upscale(source, on_progress)
+    _write(result, job.target, output)
+    return Outcome(
+        job,
+        "done",
+        (*source.notes, *picture.losses(result, format_name)),
+        result.width,
+        result.height,
+        time.perf_counter() - began,
+    )
+
+
+def run(
+    jobs: Sequence[Job],
+    upscaler: Upscaler,
+    output: Output,
+    on_progress: Callable[[Job, int, int], None] = lambda *_: None,
+) -> Iterator[Outcome]:
+    """Run every job and yield its outcome; a bad picture doesn't end the batch.
+
+    Existing results are skipped unless `output.overwrite`.
+    """
+    for job in jobs:
+        if job.target is not None:
+            if job.target.exists() and not output.overwrite:
+                yield Outcome(job, "skipped", ("its result exists",))
+                continue
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield run_job(
+                job,
+                upscaler,
+                output,
+                lambda done, total, job=job: on_progress(job, done, total),  # type: ignore[misc]
+            )
+        except (SrupError, OSError) as error:
+            yield Outcome(job, "failed", (str(error),))

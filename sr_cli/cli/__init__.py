@@ -1,0 +1,78 @@
+"""The command line: `srup COMMAND`.
+
+Commands are imported when they are asked for, and each imports what it needs in
+its body, so that `srup --help` answers at once: torch alone takes over a second.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from sr_cli import __version__
+from sr_cli.errors import SrupError
+
+COMMANDS = {
+    "upscale": "Make pictures 4x larger.",
+    "batch": "Upscale whole folders.",
+    "train": "Train a network on a folder of photos.",
+    "bench": "Measure models on a set of pictures.",
+    "publish": "Export a run's weights with a model card.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Lists commands by their names and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        command = import_module(f"sr_cli.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+)
+@click.version_option(__version__, prog_name="srup")
+def cli() -> None:
+    """Make images 4x larger with SRResNet and SRGAN."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = cli.main(arguments, prog_name="srup", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SrupError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does: nothing to report.
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

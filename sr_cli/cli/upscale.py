@@ -1,0 +1,133 @@
+"""`srup upscale`: pictures in, the same pictures four times larger out."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from sr_cli.cli.options import (
+    debug_option,
+    engine_options,
+    model_options,
+    output_options,
+    tile_options,
+)
+
+_STANDARD = "-"
+
+
+def _path(name: str) -> Path | None:
+    return None if name == _STANDARD else Path(name)
+
+
+def _targets(inputs: tuple[str, ...], output: str | None, suffix: str) -> list[str]:
+    """Name each result: `output`, a file in that folder, or one beside the input."""
+    if output == _STANDARD:
+        return [output]
+    if output is not None and len(inputs) == 1 and not Path(output).is_dir():
+        return [output]
+    targets = []
+    for name in inputs:
+        if name == _STANDARD and output is None:
+            targets.append(_STANDARD)
+            continue
+        source = Path("stdin" if name == _STANDARD else name)
+        folder = source.parent if output is None else Path(output)
+        targets.append(str(folder / f"{source.stem}_4x{suffix}"))
+    return targets
+
+
+def _check_streams(
+    inputs: tuple[str, ...], targets: list[str], *, as_json: bool
+) -> None:
+    if inputs.count(_STANDARD) > 1:
+        raise click.UsageError("Standard input can be read only once.")
+    if _STANDARD not in targets:
+        return
+    if len(inputs) > 1:
+        raise click.UsageError("Standard output can hold only one picture.")
+    if as_json:
+        raise click.UsageError("--json and a picture can't share standard output.")
+    if sys.stdout.isatty():
+        raise click.UsageError("A terminal shows no pictures: name a file with -o.")
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
+@model_options
+@click.option(
+    "-o",
+    "--output",
+    help="File, or folder for several inputs; - is standard output.  "
+    "[default: INPUT_4x.png beside the input]",
+)
+@output_options
+@engine_options
+@tile_options
+@debug_option
+def command(
+    inputs: tuple[str, ...],
+    model: str,
+    offline: bool,
+    output: str | None,
+    format_name: str | None,
+    quality: int | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    device: str,
+    engine: str,
+    precision: str,
+    tile: int | None,
+    overlap: int | None,
+    exact: bool,
+) -> int:
+    """Make pictures 4x larger.
+
+    Reads JPEG, PNG, WebP, BMP, TIFF and GIF; - reads standard input.  Orientation,
+    colour profile, EXIF, gray and transparency come through.
+
+    \b
+    Examples:
+      srup upscale photo.jpg
+      srup upscale photo.jpg -m srresnet -o large.png
+      srup upscale *.jpg -o larger/ --format webp
+      cat photo.jpg | srup upscale - -o - > large.png
+    """
+    suffix = f".{(format_name or 'png').lower().lstrip('.')}"
+    targets = _targets(inputs, output, suffix)
+    _check_streams(inputs, targets, as_json=as_json)
+
+    from sr_cli import batch
+    from sr_cli.cli.console import progress_bar, say
+    from sr_cli.cli.reports import outcome_facts, outcome_sentence, source_name
+    from sr_cli.engines import EngineChoice
+    from sr_cli.errors import SrupError
+    from sr_cli.tiles import Tiling
+    from sr_cli.upscale import Upscaler
+    from sr_cli.weights import load_model
+
+    jobs = [batch.Job(_path(a), _path(b)) for a, b in zip(inputs, targets, strict=True)]
+    results = batch.Output(format_name, quality, overwrite)
+    batch.check(jobs, results)
+    choice = EngineChoice(engine, device, precision)  # type: ignore[arg-type]
+    network = load_model(model, offline=offline).network
+    upscaler = Upscaler(network, choice, Tiling(tile, overlap, exact), say)
+    failed = 0
+    for job in jobs:
+        try:
+            with progress_bar(source_name(job), "tiles", quiet=quiet) as show:
+                outcome = batch.run_job(job, upscaler, results, show)
+        except SrupError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            outcome = batch.Outcome(job, "failed", (str(error),))
+        for note in () if quiet or outcome.status == "failed" else outcome.notes:
+            say(f"Note: {note}.")
+        if as_json:
+            click.echo(json.dumps(outcome_facts(outcome)))
+        if outcome.status == "failed" or not (quiet or as_json):
+            say(outcome_sentence(outcome))
+    return 1 if failed else 0

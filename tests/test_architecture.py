@@ -1,0 +1,108 @@
+"""The house rules that an import statement can break."""
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from sr_cli.cli import COMMANDS
+
+PACKAGE = Path(__file__).parent.parent / "sr_cli"
+
+LAYERS = [
+    {"errors", "whole_file"},
+    {"catalog", "picture", "tiles", "metrics", "networks"},
+    {"engines", "weights", "degrade"},
+    {"upscale"},
+    {"batch", "bench", "train"},
+    {"cli"},
+    {"__main__"},
+]
+RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
+
+HOMES = {
+    "click": ("cli/",),
+    "rich": ("cli/",),
+    "PIL": ("picture/",),
+    "torch": ("networks/", "train/", "engines/pytorch.py"),
+    "onnx": ("networks/graph.py",),
+    "onnxruntime": ("engines/onnx.py",),
+    "openvino": ("engines/openvino.py",),
+    "huggingface_hub": ("weights.py",),
+}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            if node.module == "sr_cli":
+                yield from (f"sr_cli.{alias.name}" for alias in node.names)
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down_and_libraries_stay_home(path):
+    here = path.relative_to(PACKAGE).as_posix()
+    for name in imports(path):
+        top, *rest = name.split(".")
+        if top == "sr_cli" and rest and rest[0] in RANK:
+            assert RANK[rest[0]] <= RANK[room_of(path)], f"{here} imports {name}"
+        if top in HOMES:
+            assert here.startswith(HOMES[top]), f"{here} imports {name}"
+
+
+def loaded_after(*arguments: str) -> set[str]:
+    """The top-level modules that a run of the command line has loaded."""
+    code = (
+        "import sys\n"
+        "from sr_cli.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    tops = {name.split('.')[0] for name in sys.modules}\n"
+        "    print('LOADED', *tops, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.rsplit("LOADED", 1)[1].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([c, "--help"] for c in COMMANDS)])
+def test_help_loads_no_torch_and_no_engine(arguments):
+    heavy = {"torch", "onnx", "onnxruntime", "openvino", "huggingface_hub", "numpy"}
+    assert not heavy & loaded_after(*arguments)
+
+
+def test_upscale_on_a_cpu_loads_no_torch(tmp_path, tiny_weights, small_photo):
+    target = tmp_path / "out.png"
+    loaded = loaded_after(
+        *("upscale", str(small_photo), "-m", str(tiny_weights), "-o", str(target)),
+        *("--device", "cpu"),
+    )
+    assert target.exists()
+    assert "openvino" in loaded
+    assert "torch" not in loaded
+
+
+def test_the_console_script_loads():
+    (script,) = entry_points(group="console_scripts", name="srup")
+    assert callable(script.load())
