@@ -1,0 +1,139 @@
+"""`srup bench` as its users meet it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from sr_cli.bench import datasets
+from sr_cli.cli import cli, main
+from sr_cli.picture import Picture, write
+
+CPU = ("--engine", "onnxruntime", "--device", "cpu", "--precision", "float32")
+
+
+def run(*arguments: object) -> tuple[str, str]:
+    result = CliRunner().invoke(
+        cli, ["bench", *map(str, arguments)], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    return result.stdout, result.stderr
+
+
+def exit_of(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", *map(str, arguments)])
+    return stopped.value.code  # type: ignore[return-value]
+
+
+def test_a_table_shows_baselines_and_models(photos, tiny_weights):
+    out, err = run(photos, "-m", tiny_weights, *CPU)
+    assert "photos: 3 pictures, 4x" in out
+    for name in ("nearest", "bicubic", "lanczos", "tiny", "onnxruntime cpu float32"):
+        assert name in out
+    assert "as RGB" in out  # one picture is gray
+    assert err == ""
+
+
+def test_without_gray_there_are_no_brackets(photos):
+    (photos / "b.png").unlink()
+    out, _ = run(photos, "--baselines-only")
+    assert "(" not in out
+    assert "tiny" not in out
+
+
+def test_json_alone_on_standard_output(photos, tiny_weights):
+    out, err = run(photos, "-m", tiny_weights, "--json", "-", *CPU)
+    found = json.loads(out)
+    assert found["dataset"] == "photos"
+    ids = [row["id"] for row in found["models"]]
+    assert ids == ["nearest", "bicubic", "lanczos", "tiny"]
+    assert err == ""
+
+
+def test_json_to_a_file_beside_the_table(photos, tmp_path):
+    report = tmp_path / "report.json"
+    out, _ = run(photos, "--baselines-only", "--json", report)
+    assert "bicubic" in out
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert len(found["models"][1]["images"]) == 3
+
+
+def test_several_sets_and_models(photos, tiny_weights, tmp_path):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(tiny_weights.read_bytes())
+    out, _ = run(photos, photos, "-m", tiny_weights, "-m", other, "--json", "-", *CPU)
+    for found in json.loads(out)["results"]:
+        assert [row["id"] for row in found["models"]][3:] == ["tiny", "other"]
+
+
+def test_a_set_by_name(photos, tmp_path):
+    photos.rename(tmp_path / "Set5")
+    out, err = run("Set5", "--data", tmp_path, "--baselines-only", "--json", "-")
+    assert json.loads(out)["dataset"] == "set5"
+    assert "set5 has 5 pictures, but 3 were found" in err
+    out, err = run("set5", "--data", tmp_path, "--baselines-only", "--quiet")
+    assert "bicubic" in out
+    assert err == ""
+
+
+def test_tiles_reach_the_upscaler(tiny_weights, tmp_path, capsys):
+    write(Picture(np.zeros((32, 96, 3), np.uint8)), tmp_path / "wide.png")
+    arguments = (tmp_path, "-m", tiny_weights, *CPU, "--tile", 16, "--overlap")
+    assert exit_of(*arguments, 12) == 1
+    assert "overlap of 12 pixels doesn't fit" in capsys.readouterr().err
+    assert exit_of(*arguments, 4) == 0
+
+
+@pytest.fixture
+def in_photos(photos, monkeypatch):
+    monkeypatch.chdir(photos)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["set6"], 1, "set6 is no set or folder"),
+        (["set5", "--data", "nowhere"], 1, "DIR/Set5"),
+        ([".", "-m", "gone.safetensors"], 1, "no weights file"),
+        ([".", "-m", "unknown"], 1, "no model called 'unknown'"),
+        ([".", "--baselines-only", "--json", "gone/a.json"], 1, "no folder gone"),
+        ([".", "--baselines-only", "-m", "x"], 2, "exclude each other"),
+        ([], 2, "Missing argument"),
+        ([".", "--tile", "3"], 2, "--tile"),
+    ],
+)
+def test_what_can_go_wrong(arguments, code, message, in_photos, capsys):
+    assert exit_of(*arguments) == code
+    out, err = capsys.readouterr()
+    assert message in err
+    assert out == ""
+
+
+def test_nothing_is_written_after_a_failure(photos, tmp_path, capsys):
+    (photos / "d.png").write_bytes(b"no picture")
+    report = tmp_path / "report.json"
+    assert exit_of(photos, "--baselines-only", "--json", report) == 1
+    assert "d.png" in capsys.readouterr().err
+    assert not report.exists()
+
+
+def test_an_interrupt_is_130(photos, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "pictures_in", interrupted)
+    assert exit_of(photos, "--baselines-only") == 130
+
+
+def test_baselines_need_no_torch(photos):
+    # Other tests of this process may have imported it, so ask a fresh one.
+    code = (
+        "import sys; from sr_cli.cli import cli;"
+        f"cli(['bench', {str(photos)!r}, '--baselines-only'], standalone_mode=False);"
+        "assert not {'torch', 'onnxruntime', 'openvino'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
