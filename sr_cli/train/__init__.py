@@ -1,0 +1,1 @@
+"""Training: from a folder of photos to published weights."""

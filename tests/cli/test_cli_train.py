@@ -1,0 +1,306 @@
+"""`srup train` and `srup publish` as a user meets them, signals included."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from sr_cli.cli import main
+from sr_cli.cli.train_options import HELP
+from sr_cli.train import checkpoint
+from sr_cli.train.config import TrainConfig
+from sr_cli.weights import load_model
+
+TINY = ("--blocks", 1, "--channels", 8, "--crop", 32, "--batch", 2, "--warmup", 2)
+
+
+def srup(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(a) for a in arguments])
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for number in range(2):
+        pixels = random.integers(0, 256, (48, 56, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def train(photos, tmp_path):
+    """Run a tiny training on the CPU in the folder `run`, or in another one."""
+
+    def run(*arguments, output="run"):
+        place = ("--output", tmp_path / output, "--threads", 1, "--device", "cpu")
+        settings = () if "--resume" in arguments else (*TINY, "--data", photos)
+        return srup("train", *place, *settings, *arguments)
+
+    return run
+
+
+def log_of(folder: Path) -> list[dict]:
+    return [
+        json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()
+    ]
+
+
+def assert_same_tensors(one: Path, other: Path) -> None:
+    ours, theirs = load_file(one), load_file(other)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_three_and_three_updates_are_six(train, tmp_path, norm):
+    shared = ("--steps", 6, "--normalization", norm, "--log-every", 2)
+    assert train(*shared, output="whole") == 0
+    assert train(*shared, "--stop-at", 3) == 0
+    assert [line["step"] for line in log_of(tmp_path / "run")] == [2, 3]
+    assert train("--resume") == 0
+    for name in ("checkpoint", "weights"):
+        files = (tmp_path / run / f"{name}.safetensors" for run in ("whole", "run"))
+        assert_same_tensors(*files)
+    steps = [line["step"] for line in log_of(tmp_path / "run")]
+    assert steps == [2, 3, 4, 6]
+
+
+def test_a_run_leaves_weights_a_log_and_its_settings(train, tmp_path, photos, capfd):
+    code = train(
+        *("--steps", 4, "--log-every", 2, "--validate", photos),
+        *("--validate-every", 2, "--loss", "mse"),
+    )
+    assert code == 0
+    run = tmp_path / "run"
+    assert sorted(p.name for p in run.iterdir()) == [
+        "checkpoint.safetensors",
+        "config.json",
+        "log.jsonl",
+        "weights.safetensors",
+    ]
+    assert load_model(str(run / "weights.safetensors")).architecture.channels == 8
+    settings = json.loads((run / "config.json").read_text())
+    assert settings["config"]["loss"] == "mse"
+    assert settings["photos"] == 2
+    first, second, *_ = log_of(run)
+    assert first["loss"] > 0.0
+    assert 0.0 < second["psnr_y"] < 60.0
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "with 2 photos, from update 0 to 4" in told.err
+    assert "\n2/4  loss 0." in told.err
+    assert "\n4/4  validation " in told.err
+    assert "averaged weights are in" in told.err
+
+
+def test_flags_override_the_saved_settings(train, tmp_path):
+    assert train("--steps", 2, "--quiet") == 0
+    assert train("--resume", "--steps", 4, "--decay", 1, "--crop", 16, "--quiet") == 0
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    config = checkpoint.read_config(path)
+    assert (config.steps, config.decay, config.crop) == (4, 1, 16)
+    assert (config.channels, config.warmup) == (8, 2)
+    assert checkpoint.read_average(path).step == 4
+
+
+def test_quiet_is_quiet(train, capfd):
+    assert train("--steps", 2, "--quiet") == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_existing_run_is_kept_or_replaced(train, tmp_path, capfd):
+    assert train("--steps", 2) == 0
+    assert train("--steps", 3) == 1
+    assert "holds a run already. Go on with it: --resume" in capfd.readouterr().err
+    assert train("--steps", 3, "--overwrite", "--seed", 1) == 0
+    saved = checkpoint.read_average(tmp_path / "run" / "checkpoint.safetensors")
+    assert (saved.step, saved.config.seed) == (3, 1)
+    assert train("--resume", "--overwrite") == 2
+    assert train("--resume", "--blocks", 2) == 1
+    assert "started with blocks 1, not 2" in capfd.readouterr().err
+
+
+def test_weights_to_start_from(train, tmp_path):
+    assert train("--steps", 2) == 0
+    weights = tmp_path / "run" / "weights.safetensors"
+    start = ("--init", weights, "--steps", 1, "--learning-rate", 1e-12)
+    assert train(*start, output="second") == 0
+    first = load_file(weights)
+    for name, value in load_file(tmp_path / "second/weights.safetensors").items():
+        assert torch.allclose(value, first[name], atol=1e-6)
+    assert train(*start, "--channels", 16, output="third") == 1
+    assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--data", "none"), 1, "none is no folder"),
+        (("--crop", 400), 1, "No photo is as large as the 400×400 pixels"),
+        (("--crop", 30), 1, "Crops of 30 pixels"),
+        (("--loss", "vgg"), 2, "'vgg' is not one of"),
+        (("--validate", "none"), 1, "none"),
+        (("unet",), 1, "no network called 'unet'"),
+        (("--resume",), 1, "holds no run to resume"),
+        (("--init", "none.safetensors"), 1, "There is no weights file"),
+    ],
+)
+def test_refusals_write_nothing(
+    train, tmp_path, monkeypatch, capfd, arguments, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    assert train(*arguments) == code
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_photos_that_cannot_be_used(train, tmp_path, capfd):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert train("--data", folder) == 1
+    assert "holds no pictures" in capfd.readouterr().err
+    (folder / "bad.jpg").write_text("text")
+    assert train("--data", folder) == 1
+    assert "bad.jpg" in capfd.readouterr().err
+    (folder / "bad.jpg").unlink()
+    Image.new("RGB", (20, 20)).save(folder / "small.png")
+    Image.new("RGB", (64, 64)).save(folder / "large.png")
+    assert train("--data", folder, "--steps", 1) == 0
+    assert "1 photos are smaller than a crop" in capfd.readouterr().err
+
+
+def test_data_must_be_named(tmp_path, capfd):
+    assert srup("train", "--output", tmp_path / "run") == 1
+    assert "Name them with --data" in capfd.readouterr().err
+
+
+def test_every_setting_is_a_flag_with_help(capfd):
+    assert srup("train", "--help") == 0
+    told = capfd.readouterr().out
+    for field in fields(TrainConfig):
+        if field.name != "network":
+            assert f"--{field.name.replace('_', '-')} " in told
+            assert HELP[field.name]
+
+
+RUNS = """
+import json, os, signal, sys
+import torch._dynamo  # half a run's start: once for all of them
+import sr_cli.cli.train_sitting
+from sr_cli.cli import main
+
+def die_half_way(file):
+    size = os.fstat(file).st_size
+    saves.append(size > 50_000)  # not the small files
+    if sum(saves) == 2:
+        os.ftruncate(file, size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+saves, children = [], {}
+for name, arguments in json.loads(sys.argv[1]).items():
+    children[name] = os.fork()
+    if children[name] == 0:
+        os.dup2(os.open(name + ".err", os.O_CREAT | os.O_WRONLY), 2)
+        if name == "killed":
+            os.fsync = die_half_way
+        main(arguments)
+print(json.dumps(children), flush=True)
+for child in children.values():
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def wait_for_lines(log: Path, count: int) -> None:
+    until = time.monotonic() + 60.0
+    while not (log.exists() and log.read_text().count("\n") >= count):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are a matter of POSIX")
+def test_signals_save_and_a_kill_loses_little(train, photos, tmp_path):
+    """Three runs at once: Ctrl-C, SIGTERM, and a kill half-way through a save."""
+    asked = {"interrupted": signal.SIGINT, "terminated": signal.SIGTERM}
+    settings = ("--data", photos, "--steps", 10**6, "--save-every", 10, *TINY)
+    words = ("--threads", 1, "--device", "cpu", "--log-every", 1, *settings)
+    runs = {
+        name: ["train", "--output", name, *map(str, words)]
+        for name in (*asked, "killed")
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUNS, json.dumps(runs)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert process.stdout is not None
+    children = json.loads(process.stdout.readline())
+    for name, number in asked.items():
+        wait_for_lines(tmp_path / name / "log.jsonl", 3)
+        os.kill(children[name], number)
+    codes = process.communicate(timeout=60)[0].split()
+    assert codes == ["130", "130", str(-signal.SIGKILL)]
+    for name in asked:
+        saved = checkpoint.read_average(tmp_path / name / "checkpoint.safetensors")
+        told = (tmp_path / f"{name}.err").read_text()
+        assert f"Interrupted after update {saved.step}:" in told
+        assert "Traceback" not in told
+        assert log_of(tmp_path / name)[-1]["step"] == saved.step
+        assert load_model(str(tmp_path / name / "weights.safetensors"))
+    folder = tmp_path / "killed"
+    assert len(list(folder.glob(".srup-*.part"))) == 1
+    assert checkpoint.read_average(folder / "checkpoint.safetensors").step == 10
+    assert train("--resume", "--stop-at", 12, output="killed") == 0
+    assert not list(folder.glob(".*"))
+    assert [line["step"] for line in log_of(folder)] == list(range(1, 13))
+
+
+def test_publish(train, tmp_path, photos, capfd):
+    assert train("--steps", 2) == 0
+    sets = tmp_path / "sets"
+    for name in ("Set5", "Set14", "BSD100"):
+        (sets / name).mkdir(parents=True)
+        for photo in photos.iterdir():
+            (sets / name / photo.name).write_bytes(photo.read_bytes())
+    words = ("--id", "mine", "--output", tmp_path / "weights", "--data")
+    capfd.readouterr()
+    assert srup("publish", tmp_path / "run", *words, tmp_path / "none") == 1
+    assert not (tmp_path / "weights").exists()
+    assert srup("publish", tmp_path / "run", *words, sets) == 0
+    digest = capfd.readouterr().out.strip()
+    model = load_model(str(tmp_path / "weights" / "mine.safetensors"))
+    assert model.sha256 == digest
+    card = (tmp_path / "weights" / "mine.md").read_text()
+    assert digest in card
+    assert "| bsd100 | 2 | **" in card
+    assert sorted(p.name for p in (tmp_path / "weights").iterdir()) == [
+        "mine.md",
+        "mine.safetensors",
+    ]
+    assert srup("publish", tmp_path / "run", *words, sets) == 1
+    assert "exists already" in capfd.readouterr().err
+    assert srup("publish", tmp_path / "run", *words, sets, "--overwrite") == 0
+    assert capfd.readouterr().out.strip() == digest
+    assert srup("publish", tmp_path / "nowhere", *words, sets, "--id", "b") == 1

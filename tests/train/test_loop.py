@@ -1,0 +1,213 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from sr_cli.errors import ConfigError, OutOfMemoryError
+from sr_cli.train import checkpoint
+from sr_cli.train.data import Crops, Pair
+from sr_cli.train.loop import (
+    PATIENCE,
+    Rhythm,
+    StepReport,
+    ValidationReport,
+    learning_rate_at,
+    start,
+    train,
+)
+from sr_cli.train.losses import PIXEL_LOSSES
+
+
+def run(state, crops, path, **rhythm):
+    return list(train(state, crops, path, Rhythm(**rhythm)))
+
+
+def everything(state) -> dict[str, torch.Tensor]:
+    slots = checkpoint._optimizer_tensors(state)
+    network = {f"network.{k}": v for k, v in state.network.state_dict().items()}
+    return network | {f"average.{k}": v for k, v in state.average.items()} | slots
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+def test_the_learning_rate_warms_up_and_falls_along_a_cosine(tiny):
+    config = tiny(steps=12, warmup=4, learning_rate=1.0)
+    rates = [learning_rate_at(step, config) for step in range(12)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert rates[8] == pytest.approx(0.5)
+    assert rates[11] == pytest.approx(0.5 * (1 + math.cos(math.pi * 7 / 8)))
+
+
+def test_a_short_decay_holds_the_rate_until_it_begins(tiny):
+    config = tiny(steps=20, warmup=2, decay=4, learning_rate=1.0)
+    rates = [learning_rate_at(step, config) for step in range(20)]
+    assert rates[1:17] == [1.0] * 16
+    assert rates[18] == pytest.approx(0.5)
+    assert learning_rate_at(19, tiny(steps=20, warmup=0, decay=0)) == 1e-3
+
+
+def test_a_run_shorter_than_its_warmup(tiny):
+    assert learning_rate_at(5, tiny(steps=6, warmup=600)) == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize("normalization", ["batch", "none"])
+def test_three_and_three_updates_are_six(
+    tiny, crops, tmp_path, normalization, optimizer, precision
+):
+    config = tiny(normalization=normalization, optimizer=optimizer, precision=precision)
+    whole, first, second = (start(config) for _ in range(3))
+    reports = run(whole, crops, tmp_path / "whole")
+    path = tmp_path / "halves"
+    run(first, crops, path, stop=lambda: first.step == 3)
+    torch.manual_seed(99)  # nothing may hang on global randomness
+    checkpoint.restore(second, path)
+    assert second.step == 3
+    rest = run(second, crops, path)
+    assert_same(everything(whole), everything(second))
+    assert [(r.step, r.loss, r.gradient_norm) for r in rest] == [
+        (r.step, r.loss, r.gradient_norm) for r in reports[3:]
+    ]
+
+
+def test_threads_do_not_race(tiny, crops, tmp_path):
+    torch.set_num_threads(2)
+    states = [start(tiny()) for _ in range(2)]
+    for state in states:
+        run(state, crops, tmp_path / "checkpoint")
+    assert_same(*(everything(state) for state in states))
+
+
+def test_every_weight_moves(tiny, crops, tmp_path):
+    state = start(tiny(normalization="batch"))
+    before = {k: v.clone() for k, v in state.network.state_dict().items()}
+    run(state, crops, tmp_path / "checkpoint")
+    for name, value in state.network.state_dict().items():
+        assert not torch.equal(value, before[name]), name
+
+
+def test_the_average_follows_by_its_decay(tiny, crops, tmp_path):
+    state = start(tiny(normalization="batch", ema=0.75))
+    state.step = 40  # old enough for the full decay
+    state.config = tiny(normalization="batch", ema=0.75, steps=41)
+    before = {k: v.clone() for k, v in state.average.items()}
+    run(state, crops, tmp_path / "checkpoint")
+    for name, value in state.network.state_dict().items():
+        if value.is_floating_point():
+            expected = 0.75 * before[name] + 0.25 * value
+            assert torch.allclose(state.average[name], expected, atol=1e-6), name
+        else:
+            assert torch.equal(state.average[name], value)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_one_patch_is_learnt_by_heart(tiny, tmp_path, optimizer):
+    y, x = np.mgrid[:32, :32]
+    high = np.stack([x * 7, y * 7, 128 + 90 * np.sin(x / 3)], axis=2).astype(np.uint8)
+    crops = Crops([Pair(high, high[::4, ::4].copy())], 32, 2, seed=0)
+    config = tiny(channels=16, optimizer=optimizer, steps=80, learning_rate=1e-2)
+    reports = run(start(config), crops, tmp_path / "checkpoint")
+    assert reports[-1].loss < 0.35 * reports[0].loss
+    assert all(report.learning_rate <= 1e-2 for report in reports)
+
+
+def test_validations_and_their_best(tiny, crops, tmp_path):
+    found = iter([20.0, 22.0, 21.0])
+    state = start(tiny())
+    reports = run(
+        *(state, crops, tmp_path / "checkpoint"),
+        validate=lambda _: next(found),
+        validate_every=2,
+    )
+    validations = [r for r in reports if isinstance(r, ValidationReport)]
+    assert validations == [
+        ValidationReport(2, 20.0, True),
+        ValidationReport(4, 22.0, True),
+        ValidationReport(6, 21.0, False),
+    ]
+    assert state.best_psnr == 22.0
+    fresh = start(tiny())
+    checkpoint.restore(fresh, tmp_path / "checkpoint")
+    assert fresh.best_psnr == 22.0
+
+
+def test_validation_only_at_the_end(tiny, crops, tmp_path):
+    reports = run(
+        *(start(tiny()), crops, tmp_path / "checkpoint"),
+        validate=lambda _: 1.0,
+        validate_every=0,
+    )
+    assert [r.step for r in reports if isinstance(r, ValidationReport)] == [6]
+
+
+def test_saving(tiny, crops, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(checkpoint, "save", lambda state, _: saved.append(state.step))
+    run(start(tiny()), crops, tmp_path, save_every=2)
+    run(start(tiny()), crops, tmp_path, save_every=4)
+    assert saved == [2, 4, 6, 4, 6]
+
+
+@pytest.fixture
+def poisoned(monkeypatch):
+    """Make the loss of some updates NaN."""
+
+    def poison(wanted):
+        seen = []
+
+        def nan_at(output, target):
+            seen.append(None)
+            good = (output - target).abs().mean()
+            return good * float("nan") if len(seen) in wanted else good
+
+        monkeypatch.setitem(PIXEL_LOSSES, "l1", nan_at)
+
+    return poison
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_an_update_without_numbers_is_skipped(
+    tiny, crops, tmp_path, poisoned, optimizer
+):
+    state = start(tiny(normalization="batch", optimizer=optimizer))
+    poisoned({1, 4})
+    before = {k: v.clone() for k, v in state.network.state_dict().items()}
+    reports = train(state, crops, tmp_path / "checkpoint")
+    assert next(reports).skipped
+    assert_same(before, state.network.state_dict())
+    assert [r.skipped for r in reports] == [False, False, True, False, False]
+    assert state.step == 6
+    assert all(v.isfinite().all() for v in everything(state).values())
+
+
+def test_a_lost_run_ends_with_a_sentence(tiny, crops, tmp_path, poisoned):
+    path = tmp_path / "checkpoint"
+    state = start(tiny(steps=50))
+    poisoned(range(4, 99))
+    with pytest.raises(ConfigError, match=r"10 updates in a row.* number 13") as error:
+        run(state, crops, path, save_every=3)
+    assert "--learning-rate" in error.value.hint
+    fresh = start(tiny(steps=50))
+    checkpoint.restore(fresh, path)
+    assert fresh.step == 12
+    assert PATIENCE == 10
+
+
+def test_a_batch_that_does_not_fit(tiny, crops, tmp_path, monkeypatch):
+    def too_large(_output, _target):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setitem(PIXEL_LOSSES, "l1", too_large)
+    with pytest.raises(OutOfMemoryError, match="A batch of 2 crops"):
+        run(start(tiny()), crops, tmp_path / "checkpoint")
+
+
+def test_infinite_gradients_are_skipped_too():
+    assert StepReport(1, 0.5, math.inf, 1e-3, 0.1).skipped
+    assert not StepReport(1, 0.5, 7.0, 1e-3, 0.1).skipped
