@@ -71,7 +71,14 @@ class ModelSpec:
         return f"{self.id}.safetensors"
 
 
-MODELS: tuple[ModelSpec, ...] = ()
+MODELS: tuple[ModelSpec, ...] = (
+    ModelSpec(
+        id="srresnet",
+        architecture=Architecture(normalization="none"),
+        sha256="18889b64e256ac7b1b70545cdac2733bec458a59b7b49088db1f9ef6367858de",
+        summary="Faithful: the paper's generator without BatchNorm, trained with l1",
+    ),
+)
 
 
 def find_model(model_id: str) -> ModelSpec:

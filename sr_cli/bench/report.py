@@ -11,7 +11,7 @@ from sr_cli import __version__
 from sr_cli.bench.quality import ImageScore, Scores, mean_scores
 from sr_cli.bench.rivals import Rival
 from sr_cli.errors import SrupError
-from sr_cli.picture.whole_file import whole_file
+from sr_cli.whole_file import whole_file
 
 Json = Mapping[str, object]
 

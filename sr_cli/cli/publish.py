@@ -22,6 +22,7 @@ from sr_cli.cli.options import debug_option
     type=click.Path(path_type=Path),
     help="Where the sets lie: DIR/Set5/*.png.  [default: the user's cache]",
 )
+@click.option("--notes", default="", help="A paragraph for the card.")
 @click.option("--overwrite", is_flag=True, help="Replace what ID stands for.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 @debug_option
@@ -30,6 +31,7 @@ def command(
     model_id: str,
     output: Path,
     data: Path | None,
+    notes: str,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -39,7 +41,6 @@ def command(
     The sha256 for the catalog goes to standard output.
     """
     from sr_cli.cli.console import progress_bar
-    from sr_cli.engines import EngineChoice
     from sr_cli.errors import DataError
     from sr_cli.train.publish import publish
     from sr_cli.train.run import RunFolder
@@ -47,9 +48,8 @@ def command(
     target = output / f"{model_id}.safetensors"
     if target.exists() and not overwrite:
         raise DataError(f"{target} exists already", "Replace it with --overwrite")
-    choice = EngineChoice(precision="float32")
     with progress_bar("Measuring", "results", quiet=quiet) as on_result:
-        published = publish(RunFolder(run), target, data, choice, on_result)
+        published = publish(RunFolder(run), target, data, notes, on_result)
     if not quiet:
         click.echo(f"Wrote {published.weights} and {published.card}.", err=True)
     click.echo(published.sha256)

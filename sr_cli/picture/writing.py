@@ -8,7 +8,7 @@ from sr_cli.errors import PictureError
 from sr_cli.picture.encoding import ENCODER_FAULTS, save
 from sr_cli.picture.formats import Format, check_size, format_for
 from sr_cli.picture.picture import Picture
-from sr_cli.picture.whole_file import whole_file
+from sr_cli.whole_file import whole_file
 
 
 def write(

@@ -82,7 +82,11 @@ def train_command(facts: TrainingFacts) -> str:
 
 
 def render_card(
-    model_id: str, facts: TrainingFacts, sha256: str, results: Sequence[Result]
+    model_id: str,
+    facts: TrainingFacts,
+    sha256: str,
+    results: Sequence[Result],
+    notes: str = "",
 ) -> str:
     """Write the card of `model_id` in Markdown.
 
@@ -91,6 +95,8 @@ def render_card(
         facts: how it was trained.
         sha256: of its weights.
         results: at least one measured set, with the model and bicubic in it.
+        notes: what the settings alone don't tell, such as earlier sittings with
+            other ones.
     """
     first = _named(results[0], model_id)
     sets = " ".join(result.dataset for result in results)
@@ -118,6 +124,7 @@ def render_card(
         "",
         *_recipe(facts),
         "",
+        *(["## Notes", "", notes, ""] if notes else []),
         "## Make it again",
         "",
         "```",

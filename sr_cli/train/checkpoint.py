@@ -15,8 +15,8 @@ from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from sr_cli.errors import ConfigError, DataError
-from sr_cli.picture.whole_file import whole_file
 from sr_cli.train.config import TrainConfig
+from sr_cli.whole_file import whole_file
 
 _FORMAT = "srup checkpoint 1"
 _FIXED = ("network", "blocks", "channels", "normalization", "optimizer")

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from sr_cli import __version__
 from sr_cli.errors import DataError, WeightsError
-from sr_cli.picture.whole_file import whole_file
 from sr_cli.train.checkpoint import RunState
 from sr_cli.train.config import TrainConfig
 from sr_cli.weights import HEADER_ARCHITECTURE, load_model
+from sr_cli.whole_file import whole_file
 
 HEADER_TRAINING = "srup.training"
 """Key of the header under which `TrainingFacts` stand."""

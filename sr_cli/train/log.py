@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sr_cli.errors import DataError
-from sr_cli.picture.whole_file import whole_file
 from sr_cli.train.loop import Report, StepReport, ValidationReport
+from sr_cli.whole_file import whole_file
 
 
 @dataclass(frozen=True, slots=True)

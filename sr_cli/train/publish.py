@@ -12,16 +12,19 @@ from sr_cli.bench.report import Result, summarise
 from sr_cli.bench.rivals import Rival, baselines, from_models
 from sr_cli.engines import EngineChoice
 from sr_cli.errors import DataError
-from sr_cli.picture.whole_file import whole_file
 from sr_cli.train import checkpoint
 from sr_cli.train.card import render_card
 from sr_cli.train.export import export
 from sr_cli.train.run import RunFolder
 from sr_cli.upscale import Upscaler
 from sr_cli.weights import load_model
+from sr_cli.whole_file import whole_file
 
 SETS = ("set5", "set14", "bsd100")
 """What a card's figures are measured on."""
+
+CHOICE = EngineChoice(precision="float32")
+"""What measures them: figures that any machine can repeat."""
 
 OnResult = Callable[[int, int], None]
 
@@ -39,13 +42,12 @@ class Published:
 def _measure(
     weights: Path,
     datasets: Sequence[Dataset],
-    choice: EngineChoice,
     on_result: OnResult,
 ) -> tuple[Result, ...]:
     model = load_model(str(weights))
     plain = [rival for rival in baselines() if rival.id == "bicubic"]
     rivals: list[Rival] = plain + from_models(
-        [model], lambda found: Upscaler(found.network, choice)
+        [model], lambda found: Upscaler(found.network, CHOICE)
     )
     total = len(rivals) * sum(len(dataset.files) for dataset in datasets)
     results, done = [], 0
@@ -63,7 +65,7 @@ def publish(
     run: RunFolder,
     target: Path,
     data: Path | None,
-    choice: EngineChoice,
+    notes: str = "",
     on_result: OnResult = lambda *_: None,
 ) -> Published:
     """Export the averaged weights of `run` to `target` and a card beside them.
@@ -74,7 +76,7 @@ def publish(
         run: its last checkpoint is what is published.
         target: `<id>.safetensors`.
         data: the folder with the sets in `SETS`; None for the user's cache.
-        choice: what measures them.
+        notes: goes on the card.
         on_result: told how many of all pictures are measured.
 
     Raises:
@@ -89,8 +91,8 @@ def publish(
         with TemporaryDirectory() as folder:
             draft = Path(folder) / target.name
             sha256 = export(saved.average, facts, draft)
-            results = _measure(draft, datasets, choice, on_result)
-            text = render_card(target.stem, facts, sha256, results)
+            results = _measure(draft, datasets, on_result)
+            text = render_card(target.stem, facts, sha256, results, notes)
             with (
                 whole_file(target, overwrite=True) as weights,
                 whole_file(card, overwrite=True) as words,

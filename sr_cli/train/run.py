@@ -8,11 +8,11 @@ from typing import Any
 
 from sr_cli import __version__
 from sr_cli.errors import ConfigError, DataError
-from sr_cli.picture.whole_file import whole_file
 from sr_cli.train import checkpoint
 from sr_cli.train.config import TrainConfig
 from sr_cli.train.datasets import TRAINING_SETS
 from sr_cli.train.export import TrainingFacts
+from sr_cli.whole_file import whole_file
 
 
 @dataclass(frozen=True, slots=True)

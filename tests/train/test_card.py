@@ -63,3 +63,10 @@ def test_the_command_makes_the_same_run(tiny):
         "srup train srresnet --data div2k --blocks 1 --channels 8 --steps 6 --batch 2 "
         "--crop 32 --learning-rate 0.0005 --warmup 2 --stop-at 4"
     )
+
+
+def test_notes_stand_on_the_card(tiny, results):
+    facts = TrainingFacts(tiny(), 6, 1.25)
+    card = render_card("tiny", facts, "00", results, "Began with smaller crops.")
+    assert "\n## Notes\n\nBegan with smaller crops.\n" in card
+    assert "## Notes" not in render_card("tiny", facts, "00", results)

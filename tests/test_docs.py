@@ -1,0 +1,59 @@
+"""What the documents say is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sr_cli import __version__
+from sr_cli.catalog import MODELS
+from sr_cli.cli import COMMANDS, cli
+
+ROOT = Path(__file__).parent.parent
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme_and_helpful(command):
+    assert f"srup {command} " in text("README.md")
+    shown = CliRunner().invoke(cli, [command, "--help"])
+    assert shown.exit_code == 0
+    assert shown.output.count("\n") > 10
+
+
+def test_every_option_has_help():
+    for name in COMMANDS:
+        command = cli.get_command(None, name)  # type: ignore[arg-type]
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and parameter.name != "model_id":
+                assert parameter.help, f"{name} --{parameter.name}"
+
+
+def test_the_newest_changelog_heading_is_the_version():
+    newest = re.search(r"^## \[([\d.]+)\]", text("CHANGELOG.md"), re.MULTILINE)
+    assert newest
+    assert newest.group(1) == __version__
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.id)
+def test_the_readme_gives_the_cards_figures(spec):
+    card = text(f"weights/{spec.id}.md")
+    assert spec.sha256 in card
+    figures = [
+        re.search(rf"^\| {name} \| \d+ \| \*\*([\d.]+)\*\*", card, re.MULTILINE)
+        for name in ("set5", "set14", "bsd100")
+    ]
+    row = next(r for r in text("README.md").splitlines() if f"| `{spec.id}` |" in r)
+    assert [f" {figure.group(1)} " in row for figure in figures if figure] == [True] * 3
+
+
+def test_the_readme_example_for_python_runs(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert (tmp_path / "cat_4x.png").stat().st_size > 100_000
