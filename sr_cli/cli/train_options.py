@@ -27,7 +27,8 @@ HELP = {
     "cosine.  [default: all after the warm-up]",
     "clip": "Largest norm of the gradient; above it the gradient is scaled down.",
     "ema": "Decay per update of the averaged weights, which are exported.",
-    "precision": "Of convolutions; weights and sums stay in float32.",
+    "precision": "Of convolutions; auto takes bfloat16 where the hardware is made "
+    "for it.",
     "seed": "Of the first weights and of the crops.",
 }
 

@@ -81,6 +81,7 @@ def sit(
     """
     config, session = settings
     state = _start(folder, config, sitting)
+    config = state.config  # with what "auto" became
     device = next(state.network.parameters()).device.type
     goal = min(sitting.stop_at or config.steps, config.steps)
     rhythm = _open_rhythm(

@@ -28,7 +28,7 @@ def _check_device(device: Device) -> None:
         raise DeviceError("torch finds no Apple GPU", "Use --device cpu")
 
 
-def _best_precision(device: Device) -> Precision:
+def best_precision(device: Device) -> Literal["float32", "bfloat16"]:
     """16 bits where the hardware multiplies them natively, else float32."""
     if device == "cuda":
         capability = torch.cuda.get_device_capability()
@@ -56,7 +56,7 @@ class TorchEngine:
         _check_device(device)
         self.device: Device = device
         self.precision: Precision = (
-            _best_precision(device) if precision == "auto" else precision
+            best_precision(device) if precision == "auto" else precision
         )
         self._dtype = _DTYPES[self.precision]
         self._layers = network.layers

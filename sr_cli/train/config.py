@@ -10,7 +10,7 @@ from sr_cli.errors import ConfigError
 
 Loss = Literal["mse", "l1", "charbonnier"]
 Optimizer = Literal["muon", "adam"]
-Precision = Literal["bfloat16", "float32"]
+Precision = Literal["auto", "bfloat16", "float32"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,9 @@ class TrainConfig:
     """Largest norm of the whole gradient; above it the gradient is scaled down."""
     ema: float = 0.999
     """Decay per update of the averaged weights, which are what is exported."""
-    precision: Precision = "bfloat16"
-    """Of convolutions; weights, sums and losses stay in float32."""
+    precision: Precision = "auto"
+    """Of convolutions; weights, sums and losses stay in float32.  "auto" becomes
+    bfloat16 where the hardware multiplies it natively; elsewhere that is slower."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sr_cli.engines import Device
+from sr_cli.engines.pytorch import best_precision
 from sr_cli.errors import ConfigError, OutOfMemoryError
 from sr_cli.networks.srresnet import SRResNet
 from sr_cli.train import checkpoint
@@ -93,8 +95,10 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * into / decay))
 
 
-def start(config: TrainConfig, device: str = "cpu") -> RunState:
+def start(config: TrainConfig, device: Device = "cpu") -> RunState:
     """Build the network of `config` with its first weights, and its optimisers."""
+    if config.precision == "auto":
+        config = replace(config, precision=best_precision(device))
     torch.manual_seed(config.seed)
     network = SRResNet(config.architecture).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

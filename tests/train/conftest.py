@@ -52,6 +52,7 @@ def tiny() -> Callable[..., TrainConfig]:
             "batch": 2,
             "steps": 6,
             "warmup": 2,
+            "precision": "bfloat16",
         }
         return TrainConfig(**(small | changes))  # type: ignore[arg-type]
 

@@ -211,3 +211,9 @@ def test_a_batch_that_does_not_fit(tiny, crops, tmp_path, monkeypatch):
 def test_infinite_gradients_are_skipped_too():
     assert StepReport(1, 0.5, math.inf, 1e-3, 0.1).skipped
     assert not StepReport(1, 0.5, 7.0, 1e-3, 0.1).skipped
+
+
+@pytest.mark.parametrize(("amx", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_takes_bfloat16_only_where_it_is_native(tiny, monkeypatch, amx, chosen):
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx, raising=False)
+    assert start(tiny(precision="auto")).config.precision == chosen
