@@ -100,12 +100,12 @@ def tile_options(command: F) -> F:
         click.option(
             "--tile",
             type=click.IntRange(min=16),
-            help="Side of the tiles, in input pixels.  [default: by device]",
+            help="Side of the tiles, in input pixels.  [default: 256]",
         ),
         click.option(
             "--overlap",
             type=click.IntRange(min=0),
-            help="Input pixels that neighbouring tiles share and blend.",
+            help="Input pixels that neighbouring tiles share and blend.  [default: 16]",
         ),
         click.option(
             "--exact",

@@ -82,7 +82,7 @@ def _refusal(path: Path, reason: str, hint: str) -> PictureError:
 
 
 def _exists(path: Path) -> PictureError:
-    hint = "Choose another name, or allow overwriting"
+    hint = "Choose another name, or pass --overwrite"
     return _refusal(path, "it already exists", hint)
 
 
