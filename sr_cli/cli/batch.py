@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from sr_cli.cli.options import (
+    Running,
+    Writing,
     debug_option,
-    engine_options,
-    model_options,
-    output_options,
-    tile_options,
+    model_option,
+    running_options,
+    writing_options,
 )
 
 
@@ -23,33 +24,22 @@ from sr_cli.cli.options import (
     type=click.Path(path_type=Path),
     metavar="FOLDER…",
 )
-@model_options
+@model_option
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the results.  [default: FOLDER_4x beside each folder]",
 )
-@output_options
-@engine_options
-@tile_options
+@writing_options
+@running_options
 @debug_option
 def command(
     folders: tuple[Path, ...],
     model: str,
-    offline: bool,
     output: Path | None,
-    format_name: str | None,
-    quality: int | None,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    device: str,
-    engine: str,
-    precision: str,
-    tile: int | None,
-    overlap: int | None,
-    exact: bool,
+    writing: Writing,
+    running: Running,
 ) -> int:
     """Upscale every picture in folders and their subfolders.
 
@@ -65,30 +55,22 @@ def command(
     from sr_cli import batch
     from sr_cli.cli.console import progress_bar, say
     from sr_cli.cli.reports import outcome_facts, outcome_sentence
-    from sr_cli.engines import EngineChoice
     from sr_cli.picture import check_target
-    from sr_cli.tiles import Tiling
-    from sr_cli.upscale import Upscaler
-    from sr_cli.weights import load_model
 
-    suffix = f".{(format_name or 'png').lower().lstrip('.')}"
-    check_target(Path(f"any{suffix}"), format_name, overwrite=True)
-    jobs = batch.plan(folders, output, suffix)
-    choice = EngineChoice(engine, device, precision)  # type: ignore[arg-type]
-    network = load_model(model, offline=offline).network
-    upscaler = Upscaler(network, choice, Tiling(tile, overlap, exact), say)
-    results = batch.Output(format_name, quality, overwrite)
+    check_target(Path(f"any{writing.suffix}"), writing.format_name, overwrite=True)
+    jobs = batch.plan(folders, output, writing.suffix)
+    upscaler = running.open(running.load(model), say)
     counts: Counter[str] = Counter()
-    with progress_bar("Upscaling", "pictures", quiet=quiet) as show:
+    with progress_bar("Upscaling", "pictures", quiet=writing.quiet) as show:
         show(0, len(jobs))
-        for outcome in batch.run(jobs, upscaler, results):
+        for outcome in batch.run(jobs, upscaler, writing.output):
             counts[outcome.status] += 1
             show(counts.total(), len(jobs))
-            if as_json:
+            if writing.as_json:
                 click.echo(json.dumps(outcome_facts(outcome)))
-            if outcome.status == "failed" or not (quiet or as_json):
+            if outcome.status == "failed" or not (writing.quiet or writing.as_json):
                 say(outcome_sentence(outcome))
-    if not quiet:
+    if not writing.quiet:
         done, skipped, failed = (counts[s] for s in ("done", "skipped", "failed"))
         say(f"{done} upscaled, {skipped} skipped, {failed} failed.")
     return 1 if counts["failed"] else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from sr_cli.cli.options import debug_option, engine_options, tile_options
+from sr_cli.cli.options import Running, debug_option, running_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -99,9 +99,7 @@ def _measure(
     metavar="FILE",
     help="Write every figure to FILE as JSON; - writes to standard output, alone.",
 )
-@engine_options
-@tile_options
-@click.option("--offline", is_flag=True, help="Don't look for models on the network.")
+@running_options
 @click.option("-q", "--quiet", is_flag=True, help="Show only the results and errors.")
 @debug_option
 @click.pass_context
@@ -112,13 +110,7 @@ def command(
     baselines_only: bool,
     data: Path | None,
     json_file: str | None,
-    device: str,
-    engine: str,
-    precision: str,
-    tile: int | None,
-    overlap: int | None,
-    exact: bool,
-    offline: bool,
+    running: Running,
     quiet: bool,
 ) -> None:
     """Measure models on set5, set14, bsd100, urban100 or any folder of pictures.
@@ -139,10 +131,6 @@ def command(
     from sr_cli.bench.report import check_report, to_json, write_report
     from sr_cli.bench.rivals import baselines, common_scale, from_models
     from sr_cli.cli.console import say
-    from sr_cli.engines import EngineChoice
-    from sr_cli.tiles import Tiling
-    from sr_cli.upscale import Upscaler
-    from sr_cli.weights import load_model
 
     if baselines_only:
         if ctx.get_parameter_source("models") != ParameterSource.DEFAULT:
@@ -151,13 +139,11 @@ def command(
     if json_file not in (None, _STANDARD):
         check_report(Path(json_file))
     datasets = [find_dataset(name, data) for name in sets]
-    loaded = [load_model(name, offline=offline) for name in dict.fromkeys(models)]
+    loaded = [running.load(name) for name in dict.fromkeys(models)]
     scale = common_scale(loaded)
-    choice = EngineChoice(engine, device, precision)  # type: ignore[arg-type]
-    tiling = Tiling(tile, overlap, exact)
     on_say = (lambda _: None) if quiet else say
     rivals = baselines(scale) + from_models(
-        loaded, lambda model: Upscaler(model.network, choice, tiling, on_say)
+        loaded, lambda model: running.open(model, on_say)
     )
     results = []
     for dataset in datasets:

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from sr_cli.cli.options import (
+    Running,
+    Writing,
     debug_option,
-    engine_options,
-    model_options,
-    output_options,
-    tile_options,
+    model_option,
+    running_options,
+    writing_options,
 )
 
 _STANDARD = "-"
@@ -55,33 +56,22 @@ def _check_streams(
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
-@model_options
+@model_option
 @click.option(
     "-o",
     "--output",
     help="File, or folder for several inputs; - is standard output.  "
     "[default: INPUT_4x.png beside the input]",
 )
-@output_options
-@engine_options
-@tile_options
+@writing_options
+@running_options
 @debug_option
 def command(
     inputs: tuple[str, ...],
     model: str,
-    offline: bool,
     output: str | None,
-    format_name: str | None,
-    quality: int | None,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    device: str,
-    engine: str,
-    precision: str,
-    tile: int | None,
-    overlap: int | None,
-    exact: bool,
+    writing: Writing,
+    running: Running,
 ) -> int:
     """Make pictures 4x larger.
 
@@ -95,30 +85,22 @@ def command(
       srup upscale *.jpg -o larger/ --format webp
       cat photo.jpg | srup upscale - -o - > large.png
     """
-    suffix = f".{(format_name or 'png').lower().lstrip('.')}"
-    targets = _targets(inputs, output, suffix)
-    _check_streams(inputs, targets, as_json=as_json)
+    targets = _targets(inputs, output, writing.suffix)
+    _check_streams(inputs, targets, as_json=writing.as_json)
 
     from sr_cli import batch
     from sr_cli.cli.console import progress_bar, say
     from sr_cli.cli.reports import outcome_facts, outcome_sentence, source_name
-    from sr_cli.engines import EngineChoice
     from sr_cli.errors import SrupError
-    from sr_cli.tiles import Tiling
-    from sr_cli.upscale import Upscaler
-    from sr_cli.weights import load_model
 
     jobs = [batch.Job(_path(a), _path(b)) for a, b in zip(inputs, targets, strict=True)]
-    results = batch.Output(format_name, quality, overwrite)
-    batch.check(jobs, results)
-    choice = EngineChoice(engine, device, precision)  # type: ignore[arg-type]
-    network = load_model(model, offline=offline).network
-    upscaler = Upscaler(network, choice, Tiling(tile, overlap, exact), say)
-    failed = 0
+    batch.check(jobs, writing.output)
+    upscaler = running.open(running.load(model), say)
+    quiet, as_json, failed = writing.quiet, writing.as_json, 0
     for job in jobs:
         try:
             with progress_bar(source_name(job), "tiles", quiet=quiet) as show:
-                outcome = batch.run_job(job, upscaler, results, show)
+                outcome = batch.run_job(job, upscaler, writing.output, show)
         except SrupError as error:
             if len(jobs) == 1:
                 raise

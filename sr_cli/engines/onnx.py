@@ -5,7 +5,8 @@ from typing import Literal
 import onnxruntime
 
 from sr_cli.engines import Batch, Device, EngineName, Precision
-from sr_cli.errors import DeviceError, OutOfMemoryError
+from sr_cli.engines.memory import memory_errors
+from sr_cli.errors import DeviceError
 from sr_cli.networks.fuse import Network
 from sr_cli.networks.graph import build_onnx
 
@@ -55,14 +56,6 @@ class OnnxRuntimeEngine:
 
     def __call__(self, batch: Batch) -> Batch:
         """Upscale (N, 3, h, w) in [0, 1]."""
-        try:
+        with memory_errors(batch):
             result: Batch = self._session.run(["high"], {"low": batch})[0]
-        except (RuntimeError, MemoryError) as error:
-            if isinstance(error, MemoryError) or "alloc" in str(error).lower():
-                raise OutOfMemoryError(
-                    f"A tile of {batch.shape[3]}×{batch.shape[2]} doesn't fit "
-                    "into memory",
-                    "Use a smaller --tile",
-                ) from error
-            raise
         return result

@@ -7,7 +7,8 @@ from typing import Literal
 import openvino
 
 from sr_cli.engines import Batch, Device, EngineName, Precision
-from sr_cli.errors import DeviceError, OutOfMemoryError
+from sr_cli.engines.memory import memory_errors
+from sr_cli.errors import DeviceError
 from sr_cli.networks.fuse import Network
 from sr_cli.networks.graph import build_onnx
 
@@ -64,17 +65,8 @@ class OpenVinoEngine:
 
     def __call__(self, batch: Batch) -> Batch:
         """Upscale (N, 3, h, w) in [0, 1]."""
-        with self._lock:
-            try:
-                request = self._request(batch.shape)
-                request.infer({0: batch})
-                result: Batch = request.get_output_tensor(0).data.copy()
-            except (RuntimeError, MemoryError) as error:
-                if isinstance(error, MemoryError) or "alloc" in str(error).lower():
-                    raise OutOfMemoryError(
-                        f"A tile of {batch.shape[3]}×{batch.shape[2]} doesn't fit "
-                        "into memory",
-                        "Use a smaller --tile",
-                    ) from error
-                raise
+        with self._lock, memory_errors(batch):
+            request = self._request(batch.shape)
+            request.infer({0: batch})
+            result: Batch = request.get_output_tensor(0).data.copy()
         return result

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sr_cli.engines import Batch, Device, EngineName, Precision
-from sr_cli.errors import DeviceError, OutOfMemoryError
+from sr_cli.engines.memory import memory_errors
+from sr_cli.errors import DeviceError
 from sr_cli.networks.fuse import Add, Conv, Keep, Layer, Network, Shuffle
 
 _DTYPES: dict[Precision, torch.dtype] = {
@@ -94,17 +95,8 @@ class TorchEngine:
 
     def __call__(self, batch: Batch) -> Batch:
         """Upscale (N, 3, h, w) in [0, 1]."""
-        try:
+        with memory_errors(batch):
             x = torch.from_numpy(batch).to(self.device, self._dtype)
             x = x.contiguous(memory_format=torch.channels_last)
             result: Batch = self._run(x).float().contiguous().cpu().numpy()
-        except (RuntimeError, MemoryError) as error:
-            known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-            if known or "allocate memory" in str(error).lower():
-                raise OutOfMemoryError(
-                    f"A tile of {batch.shape[3]}×{batch.shape[2]} doesn't fit "
-                    f"into the memory of {self.device}",
-                    "Use a smaller --tile",
-                ) from error
-            raise
         return result

@@ -110,12 +110,32 @@ def test_cuda_answers_like_the_cpu(tiny_network):
     np.testing.assert_allclose(engine(batch), reference(tiny_network, batch), atol=1e-3)
 
 
-def test_torch_reports_memory_that_ran_out(tiny_network, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 10 bytes"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("std::bad_alloc"),
+    ],
+)
+def test_memory_that_ran_out_is_one_error(tiny_network, monkeypatch, error):
     engine = open_engine(tiny_network, EngineChoice("torch", "cpu", "float32"))
 
     def fail(_: object) -> None:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: 10 bytes")
+        raise error
 
     monkeypatch.setattr(engine, "_run", fail)
-    with pytest.raises(OutOfMemoryError, match="8×8 doesn't fit"):
-        engine(np.zeros((1, 3, 8, 8), np.float32))
+    with pytest.raises(OutOfMemoryError, match="9×8 doesn't fit"):
+        engine(np.zeros((1, 3, 8, 9), np.float32))
+
+
+def test_other_faults_of_an_engine_are_not_hidden(tiny_network, monkeypatch):
+    engine = open_engine(tiny_network, EngineChoice("torch", "cpu", "float32"))
+
+    def fail(_: object) -> None:
+        raise RuntimeError("illegal instruction")
+
+    monkeypatch.setattr(engine, "_run", fail)
+    with pytest.raises(RuntimeError, match="illegal instruction"):
+        engine(np.zeros((1, 3, 8, 9), np.float32))
