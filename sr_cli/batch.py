@@ -64,7 +64,8 @@ def plan(folders: Sequence[Path], output: Path | None, suffix: str) -> list[Job]
     sources that would meet in one file keep their suffixes too.
 
     Raises:
-        DataError: a folder is missing or holds no pictures.
+        DataError: a folder is missing or holds no pictures, or two results would
+            meet in one file.
     """
     jobs: list[Job] = []
     for folder in folders:
@@ -91,13 +92,18 @@ def plan(folders: Sequence[Path], output: Path | None, suffix: str) -> list[Job]
             if stems[path.with_suffix("")] > 1:
                 place = place.with_name(f"{path.name}{suffix}")
             jobs.append(Job(path, place))
-    twice = [p for p, n in Counter(job.target for job in jobs).items() if n > 1]
-    if twice:
-        raise DataError(
-            f"Two pictures would both be written to {twice[0]}",
-            "Give the folders one by one, each with its own --output",
-        )
+    _refuse_meetings(jobs)
     return jobs
+
+
+def _refuse_meetings(jobs: Sequence[Job]) -> None:
+    targets = Counter(job.target for job in jobs if job.target is not None)
+    for target, number in targets.items():
+        if number > 1:
+            raise DataError(
+                f"{number} pictures would be written to {target}",
+                "Upscale them one by one, each with its own --output",
+            )
 
 
 def _read(source: Path | None) -> Picture:
@@ -122,17 +128,30 @@ def _write(result: Picture, target: Path | None, output: Output) -> None:
     )
 
 
-def check(jobs: Sequence[Job], output: Output) -> None:
+def check(jobs: Sequence[Job], output: Output, new_folder: Path | None = None) -> None:
     """Refuse what can't be read or written before any work is done.
+
+    `new_folder` is made, with its parents, once every source is found.
 
     Raises:
         PictureError: naming the first job that can't succeed.
+        DataError: two results would meet in one file.
     """
     for job in jobs:
         if job.source is not None and not job.source.exists():
             raise PictureError(
                 f"Cannot read {job.source}: there is no such file", "Check the path"
             )
+    _refuse_meetings(jobs)
+    if new_folder is not None:
+        try:
+            new_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PictureError(
+                f"Cannot make the folder {new_folder} ({error.strerror or error})",
+                "Choose another folder",
+            ) from error
+    for job in jobs:
         if job.target is not None:
             picture.check_target(job.target, output.format, overwrite=output.overwrite)
 

@@ -68,7 +68,7 @@ def test_several_folders_get_a_folder_each(tmp_path):
 def test_two_folders_of_one_name_are_refused(tmp_path):
     make(tmp_path / "x" / "s" / "a.png")
     make(tmp_path / "y" / "s" / "a.png")
-    with pytest.raises(DataError, match="both be written"):
+    with pytest.raises(DataError, match="2 pictures would be written"):
         plan([tmp_path / "x" / "s", tmp_path / "y" / "s"], tmp_path / "out", ".png")
 
 
@@ -131,3 +131,20 @@ def test_check_refuses_before_any_work(tmp_path):
     source = make(tmp_path / "a.png")
     with pytest.raises(PictureError, match="already exists"):
         batch.check([Job(source, source)], Output())
+
+
+def test_check_refuses_two_results_in_one_file(tmp_path):
+    one, two = make(tmp_path / "a.png"), make(tmp_path / "a.jpg")
+    jobs = [Job(path, tmp_path / "o" / "a_4x.png") for path in (one, two)]
+    with pytest.raises(DataError, match="2 pictures would be written to"):
+        batch.check(jobs, Output(), tmp_path / "o")
+    assert not (tmp_path / "o").exists()
+
+
+def test_check_makes_the_folder_that_is_meant(tmp_path):
+    source = make(tmp_path / "a.png")
+    folder = tmp_path / "new" / "er"
+    batch.check([Job(source, folder / "a.png")], Output(), folder)
+    assert folder.is_dir()
+    with pytest.raises(PictureError, match="Cannot make the folder"):
+        batch.check([Job(source, source / "b.png")], Output(), source / "x")

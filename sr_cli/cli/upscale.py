@@ -1,6 +1,7 @@
 """`srup upscale`: pictures in, the same pictures four times larger out."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -22,20 +23,28 @@ def _path(name: str) -> Path | None:
     return None if name == _STANDARD else Path(name)
 
 
+def _folder(inputs: tuple[str, ...], output: str | None) -> Path | None:
+    """Return `output` where it means a folder: an existing one, named with a final
+    slash, or for several inputs."""
+    if output is None or output == _STANDARD:
+        return None
+    meant = output.endswith(("/", os.sep)) or len(inputs) > 1
+    return Path(output) if meant or Path(output).is_dir() else None
+
+
 def _targets(inputs: tuple[str, ...], output: str | None, suffix: str) -> list[str]:
     """Name each result: `output`, a file in that folder, or one beside the input."""
-    if output == _STANDARD:
-        return [output]
-    if output is not None and len(inputs) == 1 and not Path(output).is_dir():
+    folder = _folder(inputs, output)
+    if output is not None and folder is None:
         return [output]
     targets = []
     for name in inputs:
-        if name == _STANDARD and output is None:
+        if name == _STANDARD and folder is None:
             targets.append(_STANDARD)
             continue
         source = Path("stdin" if name == _STANDARD else name)
-        folder = source.parent if output is None else Path(output)
-        targets.append(str(folder / f"{source.stem}_4x{suffix}"))
+        place = source.parent if folder is None else folder
+        targets.append(str(place / f"{source.stem}_4x{suffix}"))
     return targets
 
 
@@ -60,7 +69,7 @@ def _check_streams(
 @click.option(
     "-o",
     "--output",
-    help="File, or folder for several inputs; - is standard output.  "
+    help="File; folder, if it ends in / or for several inputs; - is standard output.  "
     "[default: INPUT_4x.png beside the input]",
 )
 @writing_options
@@ -94,7 +103,7 @@ def command(
     from sr_cli.errors import SrupError
 
     jobs = [batch.Job(_path(a), _path(b)) for a, b in zip(inputs, targets, strict=True)]
-    batch.check(jobs, writing.output)
+    batch.check(jobs, writing.output, _folder(inputs, output))
     upscaler = running.open(running.load(model), say)
     quiet, as_json, failed = writing.quiet, writing.as_json, 0
     for job in jobs:

@@ -54,9 +54,13 @@ def test_several_inputs_go_into_a_folder(upscale, small_photo, tmp_path):
     second = tmp_path / "second.png"
     second.write_bytes(small_photo.read_bytes())
     folder = tmp_path / "out"
-    folder.mkdir()
     assert upscale(small_photo, second, "-o", folder, "--format", "webp") == 0
     assert files(folder) == ["photo_4x.webp", "second_4x.webp"]
+
+
+def test_a_final_slash_means_a_folder(upscale, small_photo, tmp_path):
+    assert upscale(small_photo, "-o", f"{tmp_path}/new/") == 0
+    assert files(tmp_path / "new") == ["photo_4x.png"]
 
 
 def test_of_several_inputs_the_good_ones_are_done(
