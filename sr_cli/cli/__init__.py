@@ -4,7 +4,9 @@ Commands are imported when they are asked for, and each imports what it needs in
 its body, so that `srup --help` answers at once: torch alone takes over a second.
 """
 
+import signal
 import sys
+import threading
 from importlib import import_module
 
 import click
@@ -55,6 +57,9 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if threading.current_thread() is threading.main_thread():
+        # As Ctrl-C, so that what is half-written is removed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = cli.main(arguments, prog_name="srup", standalone_mode=False)
     except click.exceptions.Abort:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import struct
 import subprocess
 import sys
@@ -231,6 +233,29 @@ def test_wrong_usage_is_exit_code_2(arguments):
 def test_debug_shows_where(upscale, tmp_path):
     with pytest.raises(Exception, match="no such file"):
         main(["upscale", str(tmp_path / "no.png"), "--debug"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_nothing_behind(tiny_weights, tmp_path, number):
+    # A pipe that nobody fills: srup is surely still reading when the signal comes.
+    source = tmp_path / "pipe.png"
+    os.mkfifo(source)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "sr_cli", "upscale", source, "-m", tiny_weights]
+        + ["--device", "cpu", "-o", folder / "out.png"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    writer = source.open("wb")  # returns once srup has opened the other end
+    running.send_signal(number)
+    assert running.wait(timeout=30) == 130
+    writer.close()
+    assert running.stderr is not None
+    assert running.stderr.read() == "\nInterrupted.\n"
+    running.stderr.close()
+    assert files(folder) == []
 
 
 def test_batch_says_what_failed_and_exits_1(tiny_weights, small_photo, tmp_path, capfd):
