@@ -75,8 +75,8 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         id="srresnet",
         architecture=Architecture(normalization="none"),
-        sha256="18889b64e256ac7b1b70545cdac2733bec458a59b7b49088db1f9ef6367858de",
-        summary="Faithful: the paper's generator without BatchNorm, trained with l1",
+        sha256="849cf196b4e154b322346dd0239b12f45593f92e9308b6458c98a6f32ab0c55c",
+        summary="Faithful: the paper's generator without BatchNorm",
     ),
 )
 

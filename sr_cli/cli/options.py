@@ -117,7 +117,7 @@ running_options = _packed(
     click.option(
         "--overlap",
         type=click.IntRange(min=0),
-        help="Input pixels that neighbouring tiles share and blend.  [default: 16]",
+        help="Input pixels that neighbouring tiles share and blend.  [default: 20]",
     ),
     click.option(
         "--exact",
