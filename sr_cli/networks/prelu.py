@@ -1,8 +1,8 @@
 """PReLU whose gradient is as cheap as its value.
 
-torch 2.13 on a CPU takes 68 ms for the gradient of (4, 256, 96, 96) in bfloat16,
-twenty times a pass over the data and a quarter of a whole training step; written
-as a few passes of vectorised operations it takes 17 ms.
+torch 2.13 on two CPU cores takes 70 ms for the gradient of (4, 256, 96, 96) in
+bfloat16, a quarter of a whole training step when all its PReLUs are added up; as a
+few passes of vectorised operations it takes 33 ms.
 """
 
 from typing import Any

@@ -61,7 +61,7 @@ def test_the_command_makes_the_same_run(tiny):
     facts = TrainingFacts(tiny(learning_rate=5e-4), 4, 0.0, "div2k", 800)
     assert train_command(facts) == (
         "srup train srresnet --data div2k --blocks 1 --channels 8 --steps 6 --batch 2 "
-        "--crop 32 --learning-rate 0.0005 --warmup 2 --stop-at 4"
+        "--crop 32 --learning-rate 0.0005 --warmup 2 --precision bfloat16 --stop-at 4"
     )
 
 
