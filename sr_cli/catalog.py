@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from sr_cli.errors import ModelError, WeightsError
 
-Family = Literal["srresnet"]
+Family = Literal["srresnet", "srcnn", "espcn"]
 Normalization = Literal["batch", "none"]
+
+_SCALES = (2, 3, 4)  # those of the papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +18,26 @@ class Architecture:
 
     family: Family = "srresnet"
     blocks: int = 16
-    """Residual blocks: 16 in the paper, 5 in the article that made it popular."""
+    """Residual blocks: 16 in the paper, 5 in the article that made it popular; 0 for
+    SRCNN and ESPCN, which have none."""
     channels: int = 64
+    """Of the first convolution; SRCNN's and ESPCN's second one has half as many."""
     normalization: Normalization = "batch"
-    """`batch` as in the paper (section 2.1), or `none` as in EDSR and later work."""
+    """`batch` as in the paper (section 2.1), or `none` as in EDSR and later work, and
+    always for SRCNN and ESPCN."""
     scale: int = 4
     output_range: tuple[float, float] = (0.0, 1.0)
     """What black and white are in the trained network's output; the paper trains
     on [-1, 1] (section 3.2).  The fused graph always answers in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        """Give the facts that do not apply one value each.
+
+        So two descriptions of one network are equal.
+        """
+        if self.family in ("srcnn", "espcn"):
+            object.__setattr__(self, "blocks", 0)
+            object.__setattr__(self, "normalization", "none")
 
     def to_json(self) -> str:
         """Write the facts as they stand in a weights file's header."""
@@ -45,9 +59,13 @@ class Architecture:
                 f"The weights' header describes no known architecture ({error})",
                 "Use a file that `srup train` wrote, or upgrade srup",
             ) from error
-        if found.family != "srresnet" or found.normalization not in ("batch", "none"):
+        if (
+            found.family not in get_args(Family)
+            or found.normalization not in get_args(Normalization)
+            or found.scale not in _SCALES
+        ):
             raise WeightsError(
-                f"The weights are for a {found.family!r} network with "
+                f"The weights are for a {found.scale}x {found.family!r} network with "
                 f"{found.normalization!r} normalisation, which this version lacks",
                 "Upgrade srup",
             )

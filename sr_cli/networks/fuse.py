@@ -10,23 +10,35 @@ Three rewrites, each equal to the trained network up to float rounding:
    the channels and then PixelShuffle(2): the widest tensor is never written.
 
 The range of the trained output is folded into the last convolution, so that the
-list always maps [0, 1] to [0, 1].
+list always maps [0, 1] to [0, 1].  SRCNN and ESPCN are linear in it already: they map
+their sum of picture and residual to it at the very end, which is left out here.
+
+SRCNN's and ESPCN's luma stays a 1×1 convolution of its own: folded into the first
+convolution it would cost three times that one's products, and on a CPU no engine
+gains by it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_cli.catalog import Architecture
+from sr_cli.catalog import Architecture, Family
 from sr_cli.errors import WeightsError
+from sr_cli.networks import bicubic
 
 Floats = NDArray[np.float32]
 State = Mapping[str, Floats]
+_Shape = tuple[int, int]  # channels, and how many times as wide as the input
 
 _BATCH_NORM_EPSILON = 1e-5  # torch's default, with which srup trains
+_ANOTHER_FILE = "Use a file that `srup train` wrote for this architecture"
+
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in luma (ITU-R BT.601), without an offset: gray is
+its own luma."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,15 +54,27 @@ class Conv:
 
 
 @dataclass(frozen=True, slots=True)
+class Tanh:
+    """Hyperbolic tangent of every value."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
-    """Remember the current features under `name`."""
+    """Remember the current features under `name`, until they are asked for once."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Go back to the features remembered under `name`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Add the features remembered under `name`."""
+    """Add the features remembered under `name`; a single channel goes to each."""
 
     name: str
 
@@ -62,7 +86,17 @@ class Shuffle:
     factor: int
 
 
-Layer = Conv | Keep | Add | Shuffle
+@dataclass(frozen=True, slots=True)
+class Enlarge:
+    """Bicubic enlargement, edges mirrored: (N, 3, h, w) to (N, 3, f·h, f·w).
+
+    `sr_cli.networks.bicubic` has the kernel.
+    """
+
+    factor: int
+
+
+Layer = Conv | Tanh | Keep | Recall | Add | Shuffle | Enlarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +116,24 @@ class Network:
 def receptive_radius(layers: Sequence[Layer]) -> int:
     """Return the reach of `layers` in input pixels, rounded up.
 
-    Skips add no reach, so the sum along the list is the longest path's.
+    Where branches meet, the longest counts.
     """
     reach, zoom = 0.0, 1
+    kept: dict[str, tuple[float, int]] = {}
     for layer in layers:
         if isinstance(layer, Conv):
             reach += layer.weight.shape[2] // 2 / zoom
         elif isinstance(layer, Shuffle):
             zoom *= layer.factor
+        elif isinstance(layer, Enlarge):
+            reach += bicubic.REACH / zoom
+            zoom *= layer.factor
+        elif isinstance(layer, Keep):
+            kept[layer.name] = reach, zoom
+        elif isinstance(layer, Recall):
+            reach, zoom = kept[layer.name]
+        elif isinstance(layer, Add):
+            reach = max(reach, kept[layer.name][0])
     return ceil(reach)
 
 
@@ -158,6 +202,94 @@ def _srresnet(state: State, architecture: Architecture) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
+def _luma() -> Conv:
+    weight = np.array(LUMA, np.float32).reshape(1, 3, 1, 1)
+    return Conv(weight, np.zeros(1, np.float32))
+
+
+def _conv(state: State, name: str, *, relu: bool = False) -> Conv:
+    bias = state[f"{name}.bias"]
+    slope = np.zeros_like(bias) if relu else None
+    return Conv(state[f"{name}.weight"], bias, slope)
+
+
+def _srcnn(state: State, architecture: Architecture) -> tuple[Layer, ...]:
+    return (
+        Enlarge(architecture.scale),
+        Keep("enlarged"),
+        _luma(),
+        _conv(state, "head", relu=True),
+        _conv(state, "mapping", relu=True),
+        _conv(state, "tail"),
+        Add("enlarged"),
+    )
+
+
+def _espcn(state: State, architecture: Architecture) -> tuple[Layer, ...]:
+    return (
+        Keep("low"),
+        _luma(),
+        _conv(state, "head"),
+        Tanh(),
+        _conv(state, "mapping"),
+        Tanh(),
+        _conv(state, "tail"),
+        Shuffle(architecture.scale),
+        Keep("residual"),
+        Recall("low"),
+        Enlarge(architecture.scale),
+        Add("residual"),
+    )
+
+
+_RECIPES: dict[Family, Callable[[State, Architecture], tuple[Layer, ...]]] = {
+    "srresnet": _srresnet,
+    "srcnn": _srcnn,
+    "espcn": _espcn,
+}
+
+
+def _summed(one: _Shape, two: _Shape) -> _Shape:
+    """Shape of the sum of two branches."""
+    if one[1] != two[1] or (one[0] != two[0] and 1 not in (one[0], two[0])):
+        raise WeightsError(
+            f"The weights add {one[0]} channels at {one[1]}x to {two[0]} at {two[1]}x",
+            _ANOTHER_FILE,
+        )
+    return max(one[0], two[0]), one[1]
+
+
+def _final_shape(layers: Sequence[Layer]) -> _Shape:
+    """Follow the shape through `layers`.
+
+    Raises:
+        WeightsError: two that follow each other don't fit.
+    """
+    channels, zoom = 3, 1
+    kept: dict[str, _Shape] = {}
+    for layer in layers:
+        if isinstance(layer, Conv):
+            if layer.weight.shape[1] != channels:
+                raise WeightsError(
+                    f"A convolution expects {layer.weight.shape[1]} channels "
+                    f"and gets {channels}",
+                    _ANOTHER_FILE,
+                )
+            channels = layer.weight.shape[0]
+        elif isinstance(layer, Shuffle):
+            channels //= layer.factor**2
+            zoom *= layer.factor
+        elif isinstance(layer, Enlarge):
+            zoom *= layer.factor
+        elif isinstance(layer, Keep):
+            kept[layer.name] = channels, zoom
+        elif isinstance(layer, Recall):
+            channels, zoom = kept[layer.name]
+        elif isinstance(layer, Add):
+            channels, zoom = _summed((channels, zoom), kept[layer.name])
+    return channels, zoom
+
+
 def fuse(state: State, architecture: Architecture) -> Network:
     """Turn a trained `state` (names as in the torch module) into a `Network`.
 
@@ -165,30 +297,16 @@ def fuse(state: State, architecture: Architecture) -> Network:
         WeightsError: the state lacks a tensor or has one of another shape.
     """
     try:
-        layers = _srresnet(state, architecture)
+        layers = _RECIPES[architecture.family](state, architecture)
     except KeyError as error:
         raise WeightsError(
-            f"The weights lack the tensor {error.args[0]}",
-            "Use a file that `srup train` wrote for this architecture",
+            f"The weights lack the tensor {error.args[0]}", _ANOTHER_FILE
         ) from error
-    channels = 3
-    zoom = 1
-    for layer in layers:
-        if isinstance(layer, Conv):
-            if layer.weight.shape[1] != channels:
-                raise WeightsError(
-                    f"A convolution expects {layer.weight.shape[1]} channels "
-                    f"and gets {channels}",
-                    "Use a file that `srup train` wrote for this architecture",
-                )
-            channels = layer.weight.shape[0]
-        elif isinstance(layer, Shuffle):
-            channels //= layer.factor**2
-            zoom *= layer.factor
+    channels, zoom = _final_shape(layers)
     if channels != 3 or zoom != architecture.scale:
         raise WeightsError(
             f"The weights make {channels} channels at {zoom}x, not 3 at "
             f"{architecture.scale}x",
-            "Use a file that `srup train` wrote for this architecture",
+            _ANOTHER_FILE,
         )
     return Network(layers, architecture.scale)

@@ -4,23 +4,32 @@ import numpy as np
 import pytest
 
 from conftest import TINY, tiny_state
+from luma_networks import SMALL, low_pictures, state_of, trained, without_residual
 from sr_cli import engines
 from sr_cli.engines import EngineChoice, open_engine
 from sr_cli.errors import DeviceError, OutOfMemoryError
 from sr_cli.networks.fuse import Network, fuse
+from sr_cli.tiles import Tiling, sweep
 
 ENGINES = ["torch", "onnxruntime", "openvino"]
+KINDS = ["batch", "none", "srcnn", "espcn"]
+
+
+def network_of(kind: str) -> Network:
+    if kind in SMALL:
+        return fuse(state_of(trained(SMALL[kind])), SMALL[kind])
+    return fuse(tiny_state(TINY[kind]), TINY[kind])
 
 
 def reference(network: Network, batch: np.ndarray) -> np.ndarray:
     return open_engine(network, EngineChoice("torch", "cpu", "float32"))(batch)
 
 
-@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("shape", [(1, 3, 1, 1), (1, 3, 17, 9), (3, 3, 8, 13)])
-def test_engine_answers_like_float32_torch(name, norm, shape):
-    network = fuse(tiny_state(TINY[norm]), TINY[norm])
+def test_engine_answers_like_float32_torch(name, kind, shape):
+    network = network_of(kind)
     engine = open_engine(network, EngineChoice(name, "cpu", "float32"))
     batch = np.random.default_rng(2).random(shape, dtype=np.float32)
     before = batch.copy()
@@ -30,6 +39,43 @@ def test_engine_answers_like_float32_torch(name, norm, shape):
     np.testing.assert_allclose(result, reference(network, batch), atol=1e-5)
     np.testing.assert_array_equal(batch, before)
     assert (engine.name, engine.device, engine.precision) == (name, "cpu", "float32")
+
+
+@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("name", ENGINES)
+def test_engine_answers_like_the_trained_network(name, family):
+    torch = pytest.importorskip("torch")
+    trained_network = trained(SMALL[family])
+    engine = open_engine(network_of(family), EngineChoice(name, "cpu", "float32"))
+    low = low_pictures(2, 3, 7, 11)
+    with torch.inference_mode():
+        expected = trained_network(torch.from_numpy(low)).numpy()
+    np.testing.assert_allclose(engine(low), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("name", ENGINES)
+def test_exact_tiles_equal_the_untiled_result(name, family):
+    network = network_of(family)
+    engine = open_engine(network, EngineChoice(name, "cpu", "float32"))
+    low = low_pictures(3, 41, 59)
+    plan = Tiling(24, exact=True).plan(41, 59, network.halo)
+    assert len(plan) == 12
+    tiled = np.concatenate(list(sweep(low, plan, 4, engine)), axis=1)
+    np.testing.assert_allclose(tiled, engine(low[None])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("name", ["torch", "openvino"])
+def test_the_enlarged_picture_stays_in_float32(name, family):
+    """The network's correction is small, and may be rounded; the picture may not."""
+    network = fuse(state_of(without_residual(SMALL[family])), SMALL[family])
+    try:
+        engine = open_engine(network, EngineChoice(name, "cpu", "bfloat16"))
+    except DeviceError:
+        pytest.skip("this CPU has no bfloat16")
+    low = low_pictures(1, 3, 9, 12)
+    np.testing.assert_allclose(engine(low), reference(network, low), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ENGINES)
