@@ -11,10 +11,14 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Kernel = Literal["nearest", "bicubic", "lanczos"]
 Floats = NDArray[np.float64]
+
+_EXACT = (2, 4)  # scales whose weights are whole numbers of 1/4096
+_GROUP = 16  # rows of a result made at a time, so that all of it stays in the cache
 
 
 def _cubic(x: Floats) -> Floats:
@@ -95,10 +99,51 @@ def crop_to_multiple(image: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return image[:height, :width]
 
 
+def _every(
+    step: int, rows: NDArray[np.floating], weight: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Weigh and add up as many rows (N, n) as there are weights, at every `step`."""
+    taps = len(weight)
+    down, along = rows.strides
+    shape = ((len(rows) - taps) // step + 1, taps, rows.shape[1])
+    windows = as_strided(rows, shape, (step * down, down, along))
+    # No matrix product here either: see `_resize_rows`.
+    total: NDArray[np.floating] = np.einsum("k,ikn->in", weight, windows)
+    return total
+
+
+def _downscale_exactly(high: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Do what `downscale` says in less than half the time, for a scale in `_EXACT`.
+
+    Each weight is a whole number of 1/4096.  Sums of them times 8 bits are never
+    rounded, over rows in float32 nor then over columns in float64, so that any order
+    of adding gives the bytes that `resize` gives.
+    """
+    weight = _cubic((np.arange(4 * scale) - (4 * scale - 1) / 2) / scale) / scale
+    edge = scale * 3 // 2
+    planes = high.reshape(*high.shape[:2], -1)
+    padded = np.pad(planes, ((edge, edge), (edge, edge), (0, 0)), mode="symmetric")
+    _, wide, channels = padded.shape
+    height, width = len(high) // scale, high.shape[1] // scale
+    small = np.empty((height, width, channels), np.uint8)
+    for top in range(0, height, _GROUP):
+        count = min(_GROUP, height - top)
+        band = padded[top * scale : (top + count) * scale + 2 * edge]
+        tall = band.reshape(len(band), -1).astype(np.float32)
+        flat = _every(scale, tall, weight.astype(np.float32))
+        turned = flat.reshape(count, wide, channels).swapaxes(0, 1)
+        long = turned.astype(np.float64, order="C").reshape(wide, -1)
+        done = to_uint8(_every(scale, long, weight))
+        small[top : top + count] = done.reshape(width, count, -1).swapaxes(0, 1)
+    return small.reshape(height, width, *high.shape[2:])
+
+
 def downscale(high: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """Make the low-resolution 8-bit picture of `high` (H, W, …).
 
     `scale` must divide both sides: see `crop_to_multiple`.
     """
+    if scale in _EXACT:
+        return _downscale_exactly(high, scale)
     small = resize(high, high.shape[0] // scale, high.shape[1] // scale, "bicubic")
     return to_uint8(small)

@@ -162,3 +162,22 @@ def test_downscale_is_small_8_bit_and_compact(channels):
     assert small.shape == (6, 9, channels)
     assert small.dtype == np.uint8
     assert small.flags.c_contiguous
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    channels=st.sampled_from([(), (1,), (3,)]),
+    scale=st.sampled_from([2, 4]),
+    steep=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_short_cut_gives_the_same_bytes(size, channels, scale, steep, seed):
+    shape = (size[0] * scale, size[1] * scale, *channels)
+    image = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    if steep:  # so that sums overshoot as far as they can
+        image = np.where(image > 127, 255, 0).astype(np.uint8)
+    for view in (image, image[::-1, ::-1]):
+        np.testing.assert_array_equal(
+            downscale(view, scale), to_uint8(resize(view, *size))
+        )

@@ -6,6 +6,7 @@ from sr_cli.picture.formats import FORMATS, Format, check_size
 from sr_cli.picture.limits import MAX_PIXELS
 from sr_cli.picture.picture import Picture
 from sr_cli.picture.reading import read, read_bytes
+from sr_cli.picture.recompression import recompress
 from sr_cli.picture.writing import check_target, write
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "losses",
     "read",
     "read_bytes",
+    "recompress",
     "write",
 ]
