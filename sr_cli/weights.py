@@ -20,6 +20,9 @@ from sr_cli.networks.fuse import Network, fuse
 HEADER_ARCHITECTURE = "srup.architecture"
 """Key of the safetensors header under which the architecture's facts stand."""
 
+RUN_WEIGHTS = "weights.safetensors"
+"""The file in a training run's folder that holds its averaged weights."""
+
 _HUB_PREFIX = "hf:"
 
 
@@ -30,6 +33,8 @@ class Model:
     id: str
     network: Network
     architecture: Architecture
+    path: Path
+    """The weights' file."""
     sha256: str
     header: Mapping[str, str]
     """Everything the weights file says of itself."""
@@ -54,8 +59,13 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _from_hub(name: str, *, offline: bool) -> Path:
-    """Fetch `owner/name[@revision][:file]` with the Hub's client and its cache."""
+def from_hub(name: str, *, offline: bool) -> Path:
+    """Fetch `hf:owner/name[@revision][:file]` with the Hub's client and its cache.
+
+    Raises:
+        ModelError: the name can't be one of the Hub.
+        WeightsError: there is no such file, or it can't be had.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -137,21 +147,24 @@ def read_weights(path: Path, model_id: str) -> Model:
         )
     architecture = Architecture.from_json(header[HEADER_ARCHITECTURE])
     network = fuse(state, architecture)
-    return Model(model_id, network, architecture, file_sha256(path), header)
+    return Model(model_id, network, architecture, path, file_sha256(path), header)
 
 
 def load_model(name: str, *, offline: bool = False) -> Model:
-    """Load a catalog id, a .safetensors file, or `hf:owner/name[@revision][:file]`.
+    """Load a catalog id, a .safetensors file, the folder of a training run, or
+    `hf:owner/name[@revision][:file]`.
 
     Raises:
         ModelError: there is no such model.
         WeightsError: its weights can't be had or are not what they should be.
     """
     if name.startswith(_HUB_PREFIX):
-        return read_weights(_from_hub(name, offline=offline), name)
+        return read_weights(from_hub(name, offline=offline), name)
     path = Path(name)
     if path.suffix == ".safetensors":
         if not path.is_file():
             raise WeightsError(f"There is no weights file {name}", "Check the path")
         return read_weights(path, path.stem)
+    if (path / RUN_WEIGHTS).is_file():
+        return read_weights(path / RUN_WEIGHTS, path.resolve().name)
     return read_weights(locate(catalog.find_model(name)), name)
