@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from sr_cli.cli import COMMANDS
+from sr_cli.train.config import SYSTEMS
 
 PACKAGE = Path(__file__).parent.parent / "sr_cli"
 
 LAYERS = [
-    {"errors", "whole_file"},
+    {"errors", "whole_file", "fetch"},
     {"catalog", "picture", "tiles", "metrics", "networks"},
-    {"engines", "weights", "degrade"},
+    {"engines", "weights", "degrade", "degradations", "datasets"},
     {"upscale"},
     {"batch", "bench", "train"},
     {"cli"},
@@ -32,6 +33,7 @@ HOMES = {
     "onnxruntime": ("engines/onnx.py",),
     "openvino": ("engines/openvino.py",),
     "huggingface_hub": ("weights.py",),
+    "matplotlib": ("train/plot.py",),
 }
 
 
@@ -86,7 +88,17 @@ def loaded_after(*arguments: str) -> set[str]:
     return set(done.stderr.rsplit("LOADED", 1)[1].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], *([c, "--help"] for c in COMMANDS)])
+SUBCOMMANDS = [("train", name) for name in (*SYSTEMS, "plot")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        *([c, "--help"] for c in COMMANDS),
+        *([*words, "--help"] for words in SUBCOMMANDS),
+    ],
+)
 def test_help_loads_no_torch_and_no_engine(arguments):
     heavy = {"torch", "onnx", "onnxruntime", "openvino", "huggingface_hub", "numpy"}
     assert not heavy & loaded_after(*arguments)

@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from sr_cli import __version__
 from sr_cli.catalog import MODELS
 from sr_cli.cli import COMMANDS, cli
+from sr_cli.train.config import SYSTEMS
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,12 +27,28 @@ def test_every_command_is_in_the_readme_and_helpful(command):
     assert shown.output.count("\n") > 10
 
 
+def commands(group: click.Group, prefix: str = "srup"):
+    """Walk all commands and subcommands."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        yield f"{prefix} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix} {name}")
+
+
 def test_every_option_has_help():
-    for name in COMMANDS:
-        command = cli.get_command(None, name)  # type: ignore[arg-type]
+    for name, command in commands(cli):
+        assert command.help, name
         for parameter in command.params:
             if parameter.param_type_name == "option" and parameter.name != "model_id":
                 assert parameter.help, f"{name} --{parameter.name}"
+
+
+def test_every_system_of_the_paper_is_one_command_in_the_readme():
+    for system in SYSTEMS:
+        assert f"srup train {system}" in text("README.md")
+    for content in ("mse", "vgg22", "vgg54"):
+        assert f"--content {content}" in text("README.md")
 
 
 def test_the_newest_changelog_heading_is_the_version():

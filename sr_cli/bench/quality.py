@@ -102,11 +102,19 @@ def _plane(
     return metrics.shave(metrics.comparable(pixels, gray_as_gray=gray_as_gray), border)
 
 
-def mean_psnr(pairs: Sequence[BenchPair], upscaler: Upscaler) -> float:
-    """Return the mean PSNR in dB, gray as gray, over `pairs` of the same scale."""
+def mean_psnr(
+    pairs: Sequence[BenchPair],
+    upscaler: Upscaler,
+    on_result: Callable[[int, NDArray[np.uint8]], None] = lambda *_: None,
+) -> float:
+    """Return the mean PSNR in dB, gray as gray, over `pairs` of the same scale.
+
+    `on_result(number, pixels)` is shown what each pair, from 0, became.
+    """
     found = []
-    for pair in pairs:
+    for number, pair in enumerate(pairs):
         result = upscaler.upscale(pair.low).pixels
+        on_result(number, result)
         planes = (_plane(pixels, upscaler.scale) for pixels in (pair.high, result))
         found.append(metrics.psnr(*planes))
     return float(np.mean(found))

@@ -1,4 +1,4 @@
-"""`srup bench`: models and plain interpolation, measured on sets of pictures."""
+"""`srup bench`: models measured on sets of pictures, and the speed of training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from sr_cli.cli.bench_training import command as training
 from sr_cli.cli.options import Running, debug_option, running_options
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sr_cli.bench.datasets import Dataset
     from sr_cli.bench.report import ModelScore, Result
     from sr_cli.bench.rivals import Rival
+    from sr_cli.datasets import Dataset
 
+_DEFAULT = "pictures"
 _STANDARD = "-"
 
 
@@ -74,7 +76,7 @@ def _measure(
     return summarise(dataset.id, scale, rivals, images)
 
 
-@click.command()
+@click.command(_DEFAULT)
 @click.argument("sets", nargs=-1, required=True, metavar="NAME_OR_FOLDER…")
 @click.option(
     "-m",
@@ -91,7 +93,8 @@ def _measure(
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Where the sets lie: DIR/Set5/*.png.  [default: the user's cache]",
+    help="Where the sets lie: DIR/Set5/*.png.  [default: the user's cache, where "
+    "they are downloaded to]",
 )
 @click.option(
     "--json",
@@ -103,7 +106,7 @@ def _measure(
 @click.option("-q", "--quiet", is_flag=True, help="Show only the results and errors.")
 @debug_option
 @click.pass_context
-def command(
+def pictures(
     ctx: click.Context,
     sets: tuple[str, ...],
     models: tuple[str, ...],
@@ -113,7 +116,7 @@ def command(
     running: Running,
     quiet: bool,
 ) -> None:
-    """Measure models on set5, set14, bsd100, urban100 or any folder of pictures.
+    """Measure models on set5, set14, bsd100, urban100, div2k or a folder of pictures.
 
     Each picture is made smaller as the literature does it, upscaled again, and
     compared with the original: PSNR and SSIM on luma, beside nearest, bicubic and
@@ -127,10 +130,11 @@ def command(
     """
     from rich.console import Console
 
-    from sr_cli.bench.datasets import find_dataset
     from sr_cli.bench.report import check_report, to_json, write_report
     from sr_cli.bench.rivals import baselines, common_scale, from_models
     from sr_cli.cli.console import say
+    from sr_cli.cli.downloads import obtainer
+    from sr_cli.datasets import find_dataset
 
     if baselines_only:
         if ctx.get_parameter_source("models") != ParameterSource.DEFAULT:
@@ -138,7 +142,8 @@ def command(
         models = ()
     if json_file not in (None, _STANDARD):
         check_report(Path(json_file))
-    datasets = [find_dataset(name, data) for name in sets]
+    obtain = obtainer(quiet=quiet, offline=running.offline)
+    datasets = [find_dataset(name, data, obtain) for name in sets]
     loaded = [running.load(name) for name in dict.fromkeys(models)]
     scale = common_scale(loaded)
     on_say = (lambda _: None) if quiet else say
@@ -154,3 +159,31 @@ def command(
         click.echo(to_json(results), nl=False)
     elif json_file is not None:
         write_report(Path(json_file), to_json(results))
+
+
+class _Measurements(click.Group):
+    """Takes the first argument for a set of pictures where it names no command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = bool(args) and args[0] in (*self.commands, *ctx.help_option_names)
+        return super().parse_args(ctx, args if named else [_DEFAULT, *args])
+
+
+@click.group(cls=_Measurements)
+def command() -> None:
+    """Measure models on sets of pictures, or how fast a network is trained here.
+
+    `srup bench set5` measures pictures, and so does every first argument that is no
+    command; a folder called like one is ./training.  `srup bench pictures --help`
+    has the options.
+
+    \b
+    Examples:
+      srup bench set5 set14 --data benchmarks/
+      srup bench photos/ -m srresnet -m mine.safetensors
+      srup bench training --profile
+    """
+
+
+command.add_command(pictures)
+command.add_command(training)

@@ -44,7 +44,7 @@ model_option = click.option(
     "--model",
     default="srresnet",
     show_default=True,
-    help="A model's id, a .safetensors file, or hf:owner/name.",
+    help="A model's id, a run's folder, a .safetensors file, or hf:owner/name.",
 )
 
 
@@ -125,7 +125,7 @@ running_options = _packed(
         help="Overlap tiles so far that they equal the untiled result.",
     ),
     click.option(
-        "--offline", is_flag=True, help="Don't look for models on the network."
+        "--offline", is_flag=True, help="Don't look for models or sets on the network."
     ),
 )
 """--device, --engine, --precision, --tile, --overlap, --exact and --offline."""

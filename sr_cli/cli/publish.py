@@ -20,7 +20,7 @@ from sr_cli.cli.options import debug_option
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Where the sets lie: DIR/Set5/*.png.  [default: the user's cache]",
+    help="Where the sets lie: DIR/Set5/*.png.  [default: downloaded]",
 )
 @click.option("--notes", default="", help="A paragraph for the card.")
 @click.option("--overwrite", is_flag=True, help="Replace what ID stands for.")
@@ -41,15 +41,19 @@ def command(
     The sha256 for the catalog goes to standard output.
     """
     from sr_cli.cli.console import progress_bar
+    from sr_cli.cli.downloads import obtainer
+    from sr_cli.datasets import find_dataset
     from sr_cli.errors import DataError
-    from sr_cli.train.publish import publish
+    from sr_cli.train.publish import SETS, publish
     from sr_cli.train.run import RunFolder
 
     target = output / f"{model_id}.safetensors"
     if target.exists() and not overwrite:
         raise DataError(f"{target} exists already", "Replace it with --overwrite")
+    obtain = obtainer(quiet=quiet)
+    datasets = [find_dataset(name, data, obtain) for name in SETS]
     with progress_bar("Measuring", "results", quiet=quiet) as on_result:
-        published = publish(RunFolder(run), target, data, notes, on_result)
+        published = publish(RunFolder(run), target, datasets, notes, on_result)
     if not quiet:
         click.echo(f"Wrote {published.weights} and {published.card}.", err=True)
     click.echo(published.sha256)

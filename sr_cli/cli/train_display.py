@@ -12,9 +12,17 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from sr_cli.train.log import Summary
-from sr_cli.train.loop import Report, ValidationReport
+from sr_cli.train.reports import Report, ValidationReport
+
+
+def losses_text(line: Summary) -> str:
+    """Return the total and, where there are more, the other losses by name."""
+    if line.loss is None:
+        return "loss -"
+    return "  ".join(f"{name} {value:.3g}" for name, value in line.losses.items())
 
 
 class Display:
@@ -24,13 +32,15 @@ class Display:
         console = Console(stderr=True)
         self._steps = steps
         self._lines = not quiet and not console.is_terminal
+        one_line = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         self._progress = Progress(
-            BarColumn(),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.description}", markup=False),
             TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False, table_column=one_line),
             console=console,
             disable=quiet or self._lines,
+            expand=True,
             refresh_per_second=2,
             speed_estimate_period=300,
         )
@@ -52,12 +62,11 @@ class Display:
     def show(self, report: Report, line: Summary | ValidationReport | None) -> None:
         """Take in `report` and, where one was due, the `line` that was logged."""
         if isinstance(report, ValidationReport):
-            self._psnr = f"  {report.psnr_y:.2f} dB"
+            self._psnr = f"{report.psnr_y:.2f} dB  "
         elif isinstance(line, Summary):
-            loss = "-" if line.loss is None else f"{line.loss:.5f}"
-            self._loss = f"loss {loss}  {line.seconds:.3f} s"
+            self._loss = f"{line.seconds:.3g} s  {losses_text(line)}"
         self._progress.update(
-            self._task, completed=report.step, description=self._loss + self._psnr
+            self._task, completed=report.step, description=self._psnr + self._loss
         )
         if self._lines and line is not None:
             click.echo(self._line(line), err=True)
@@ -65,7 +74,9 @@ class Display:
     def _line(self, line: Summary | ValidationReport) -> str:
         start = f"{line.step}/{self._steps}"
         if isinstance(line, ValidationReport):
-            return f"{start}  validation {line.psnr_y:.3f} dB"
+            best = ", the best so far" if line.best else ""
+            return f"{start}  validation {line.psnr_y:.3f} dB{best}"
         left = timedelta(seconds=round((self._steps - line.step) * line.seconds))
         skipped = f"  {line.skipped} skipped" if line.skipped else ""
-        return f"{start}  {self._loss} per update  {left} left{skipped}"
+        told = f"{losses_text(line)}  {line.seconds:.3g} s per update"
+        return f"{start}  {told}  {left} left{skipped}"

@@ -7,6 +7,7 @@ from sr_cli import __version__
 from sr_cli.bench.report import ModelScore, Result
 from sr_cli.train.config import TrainConfig
 from sr_cli.train.export import TrainingFacts
+from sr_cli.train.presets import preset
 
 
 def _named(result: Result, model_id: str) -> ModelScore:
@@ -36,47 +37,124 @@ def _figures(model_id: str, results: Sequence[Result]) -> list[str]:
     return lines
 
 
+def _content(config: TrainConfig) -> str:
+    """Say what is minimised, but for the adversary."""
+    terms = [config.content]
+    if config.features:
+        terms = [f"{config.content} ({config.feature_distance})"]
+        if config.feature_scale != 1.0:
+            terms[0] += f", features × {config.feature_scale:.4g}"
+    if config.content_weight != 1.0:
+        terms[0] = f"{config.content_weight:g} × {terms[0]}"
+    if config.pixel_weight:
+        terms.append(f"{config.pixel_weight:g} × l1 of pixels")
+    if config.variation_weight:
+        terms.append(f"{config.variation_weight:g} × total variation")
+    return " + ".join(terms)
+
+
+def _schedule(config: TrainConfig) -> str:
+    rate = f"{config.learning_rate:g}"
+    if config.warmup:
+        rate += f", {config.warmup:,} of warm-up"
+    if config.decay == 0:
+        return rate
+    last = "all" if config.decay is None else f"the last {config.decay:,}"
+    how = "a tenth in" if config.schedule == "drop" else "a cosine to 0 over"
+    return f"{rate}, {how} {last}"
+
+
+def _settings(config: TrainConfig) -> dict[str, str]:
+    """Describe what a reader compares between two recipes."""
+    black, white = config.architecture.output_range
+    deep = config.network in ("srresnet", "srgan")
+    rows = {}
+    if deep:
+        rows["blocks × channels"] = f"{config.blocks} × {config.channels}"
+        rows["normalisation"] = config.normalization
+    batch = config.batch * config.accumulate
+    rows["batch"] = f"{batch} crops of {config.crop}×{config.crop}"
+    rows["crops taken"] = {"uniform": "anywhere", "texture": "rather where texture is"}[
+        config.sampling
+    ]
+    rows["content loss"] = _content(config)
+    if config.adversarial:
+        rows["adversarial loss"] = f"{config.adversarial_weight:g} × {config.gan}"
+        width = config.discriminator_channels
+        rows["discriminator"] = f"{config.discriminator}, {width} channels"
+    rows["optimiser"] = f"{config.optimizer}, β₂ {config.beta2:g}"
+    rows["learning rate"] = _schedule(config)
+    rows["averaging of weights"] = f"EMA {config.ema:g}" if config.ema else "none"
+    rows["range of the output"] = f"[{black:g}, {white:g}]"
+    return rows
+
+
 def _recipe(facts: TrainingFacts) -> list[str]:
-    """Set the recipe beside the paper's (Ledig et al. 2017, section 3.2)."""
+    """Set the recipe beside the paper's: `sr_cli.train.presets`."""
     config = facts.config
-    crops = f"{config.batch} crops of {config.crop}×{config.crop}"
+    pixels = None if config.features else config.content
+    theirs = preset(config.network, "paper", pixels if config.adversarial else None)
     photos = "" if facts.photos is None else f"{facts.photos:,} photos "
     updates = f"{facts.steps:,}"
     if facts.steps < config.steps:
         updates += f" of {config.steps:,} planned"
-    black, white = config.architecture.output_range
-    rows = [
-        ("blocks × channels", f"{config.blocks} × {config.channels}", "16 × 64"),
-        ("normalisation", config.normalization, "batch"),
-        ("photos", f"{photos}({facts.data or 'unknown'})", "350,000 of ImageNet"),
-        ("batch", crops, "16 crops of 96×96"),
-        ("loss", config.loss, "mse"),
-        ("optimiser", config.optimizer, "adam"),
-        ("learning rate", f"{config.learning_rate:g}", "0.0001"),
-        ("updates", updates, "1,000,000"),
-        (
-            "averaging of weights",
-            f"EMA {config.ema:g}" if config.ema else "none",
-            "none",
-        ),
-        ("precision of convolutions", config.precision, "float32"),
-        ("range of the output", f"[{black:g}, {white:g}]", "[-1, 1]"),
-    ]
+    here = _settings(config) | {
+        "low resolution": config.degradation,
+        "photos": f"{photos}({facts.data or 'unknown'})",
+        "began with": facts.init or "chance",
+        "updates": updates,
+        "precision of convolutions": config.precision,
+    }
+    if facts.features:
+        here["feature network"] = "; ".join(facts.features)
+    paper = _settings(theirs) | {
+        "low resolution": "bicubic",
+        "photos": "350,000 of ImageNet",
+        "began with": "SRResNet-MSE" if config.adversarial else "chance",
+        "updates": f"{theirs.steps:,}",
+        "precision of convolutions": "float32",
+        "feature network": "VGG19",
+    }
     lines = ["| | here | the paper |", "|---|---|---|"]
-    for name, here, paper in rows:
-        mark = "" if here == paper else "**"
-        lines.append(f"| {name} | {mark}{here}{mark} | {paper} |")
+    for name, value in here.items():
+        mark = "" if value == paper[name] else "**"
+        lines.append(f"| {name} | {mark}{value}{mark} | {paper[name]} |")
     return lines
+
+
+_WHAT = {
+    "srresnet": 'the generator of Ledig et al., "Photo-realistic single image '
+    'super-resolution using a generative adversarial network" (2017), trained for '
+    "fidelity by srup itself.",
+    "srgan": 'the generator of Ledig et al., "Photo-realistic single image '
+    'super-resolution using a generative adversarial network" (2017), trained '
+    "against a discriminator by srup itself: crisp, with details that it invents.",
+    "srcnn": 'the network of Dong et al., "Image super-resolution using deep '
+    'convolutional networks" (2014), on luma, as a correction of the bicubic '
+    "enlargement, trained by srup itself.",
+    "espcn": 'the network of Shi et al., "Real-time single image and video '
+    "super-resolution using an efficient sub-pixel convolutional neural "
+    'network" (2016), on luma, as a correction of the bicubic enlargement, trained by '
+    "srup itself.",
+}
 
 
 def train_command(facts: TrainingFacts) -> str:
     """Return the command that trains with the settings of `facts` from the start."""
-    words = ["srup train", facts.config.network, f"--data {facts.data or 'PHOTOS'}"]
+    config = facts.config
+    words = ["srup train", config.network, f"--data {facts.data or 'PHOTOS'}"]
+    if facts.init:
+        words.append(f"--init {facts.init.split()[0]}")
+    given = preset(config.network, config.preset, config.content)  # type: ignore[arg-type]
+    chosen = {
+        "preset": config.preset != "srup",
+        "content": config.content != preset(config.network, config.preset).content,  # type: ignore[arg-type]
+    }
     for field in fields(TrainConfig):
-        value = getattr(facts.config, field.name)
-        if field.name != "network" and value != field.default:
+        value = getattr(config, field.name)
+        if chosen.get(field.name, value != getattr(given, field.name)):
             words.append(f"--{field.name.replace('_', '-')} {value}")
-    if facts.steps < facts.config.steps:
+    if facts.steps < config.steps:
         words.append(f"--stop-at {facts.steps}")
     return " ".join(words)
 
@@ -103,9 +181,7 @@ def render_card(
     lines = [
         f"# {model_id}",
         "",
-        f"Makes pictures {results[0].scale}x larger: the generator of Ledig et al., "
-        '"Photo-realistic single image super-resolution using a generative adversarial '
-        'network" (2017), trained for fidelity by srup itself.',
+        f"Makes pictures {results[0].scale}x larger: {_WHAT[facts.config.network]}",
         "",
         f"- file: `{model_id}.safetensors`",
         f"- sha256: `{sha256}`",

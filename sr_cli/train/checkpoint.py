@@ -16,10 +16,14 @@ from torch import Tensor, nn
 
 from sr_cli.errors import ConfigError, DataError
 from sr_cli.train.config import TrainConfig
+from sr_cli.train.objectives import Adversary
 from sr_cli.whole_file import whole_file
 
 _FORMAT = "srup checkpoint 1"
-_FIXED = ("network", "blocks", "channels", "normalization", "optimizer")
+_FIXED = (
+    *("network", "blocks", "channels", "normalization", "target_range", "optimizer"),
+    *("discriminator", "discriminator_channels"),
+)
 
 
 @dataclass(slots=True)
@@ -31,6 +35,8 @@ class RunState:
     average: dict[str, Tensor]
     """Exponential moving average of the network's state."""
     optimizers: list[torch.optim.Optimizer]
+    adversary: Adversary | None = None
+    """Of an adversarial run."""
     step: int = 0
     """Updates done."""
     seconds: float = 0.0
@@ -49,13 +55,13 @@ class Saved:
     average: dict[str, Tensor]
 
 
-def _optimizer_tensors(state: RunState) -> dict[str, Tensor]:
-    tensors = {}
-    for number, optimizer in enumerate(state.optimizers):
-        for index, slots in optimizer.state_dict()["state"].items():
-            for name, value in slots.items():
-                tensors[f"optimizer.{number}.{index}.{name}"] = torch.as_tensor(value)
-    return tensors
+def _slots(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """Return what `optimizer` remembers of each parameter."""
+    return {
+        f"{prefix}.{index}.{name}": torch.as_tensor(value)
+        for index, slots in optimizer.state_dict()["state"].items()
+        for name, value in slots.items()
+    }
 
 
 def save(state: RunState, path: Path) -> None:
@@ -66,7 +72,12 @@ def save(state: RunState, path: Path) -> None:
     """
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in state.average.items()}
-    tensors |= _optimizer_tensors(state)
+    for number, optimizer in enumerate(state.optimizers):
+        tensors |= _slots(optimizer, f"optimizer.{number}")
+    if state.adversary is not None:
+        judge = state.adversary.network.state_dict()
+        tensors |= {f"discriminator.{k}": v for k, v in judge.items()}
+        tensors |= _slots(state.adversary.optimizer, "discriminator_optimizer")
     loop = {
         "step": state.step,
         "seconds": state.seconds,
@@ -148,7 +159,7 @@ def _check_same_network(saved: TrainConfig, wanted: TrainConfig) -> None:
 def _restore_slots(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put back what `optimizer` remembers of each parameter."""
+    """Put back what `_slots` returned."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -176,6 +187,11 @@ def restore(state: RunState, path: Path) -> None:
         state.average[name].copy_(value)
     for number, optimizer in enumerate(state.optimizers):
         _restore_slots(optimizer, _part(tensors, f"optimizer.{number}."))
+    if state.adversary is not None:
+        state.adversary.network.load_state_dict(_part(tensors, "discriminator."))
+        _restore_slots(
+            state.adversary.optimizer, _part(tensors, "discriminator_optimizer.")
+        )
     loop = json.loads(header["loop"])
     state.step, state.seconds = loop["step"], loop["seconds"]
     state.best_psnr = loop["best_psnr"]

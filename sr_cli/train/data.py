@@ -1,146 +1,153 @@
-"""Training photos, decoded once into memory, and random crops of them."""
+"""Random crops of training photos: which, and the cutting of them."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_cli import picture
-from sr_cli.degrade import crop_to_multiple, downscale
-from sr_cli.errors import DataError, PictureError
+from sr_cli.degradations import DEGRADATIONS, degrade
+from sr_cli.errors import DataError
+from sr_cli.train.photos import SCALE, Pair, Pixels
+from sr_cli.train.sampling import Integers, Sampling, open_places
 
-Pixels = NDArray[np.uint8]
-
-SUFFIXES = frozenset(suffix for row in picture.FORMATS for suffix in row.suffixes)
-SCALE = 4
-_CELL = 8  # crops start on a grid of this many low-resolution pixels, plus a jitter
-_FLOOR = 4.0  # added to a crop's mean gradient, which is 5 to 40 in photos
+_MARGIN = 16  # low-resolution pixels that a crop is degraded with beyond its own
+_NEAR = 4  # of which at least so many are before it, and as many behind
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """One photo: `high` (4h, 4w, 3) and `low` (h, w, 3)."""
+class Plan:
+    """N crops: arrays (N,) that say all there is to cut."""
 
-    high: Pixels
-    low: Pixels
+    photo: Integers
+    """Its place among the photos that are large enough."""
+    y: Integers
+    """First row, in low-resolution pixels."""
+    x: Integers
+    """First column, in low-resolution pixels."""
+    turns: Integers
+    """Quarter turns to the left, 0 to 3."""
+    flip: Integers
+    """1 to mirror left and right after that, otherwise 0."""
 
+    def __len__(self) -> int:
+        return len(self.photo)
 
-def picture_files(folder: Path) -> list[Path]:
-    """List the pictures in `folder` and its subfolders, sorted.
-
-    Raises:
-        DataError: there is no such folder, or it holds no picture.
-    """
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}", "Name a folder of photos")
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        # Not hidden ones, such as macOS's ._photo.png.
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if not files:
-        raise DataError(
-            f"The folder {folder} holds no pictures",
-            f"Put photos there ({', '.join(sorted(SUFFIXES))})",
+    def part(self, start: int, stop: int) -> "Plan":
+        """Return crops `start` to `stop`."""
+        part = slice(start, stop)
+        return Plan(
+            self.photo[part],
+            self.y[part],
+            self.x[part],
+            self.turns[part],
+            self.flip[part],
         )
-    return files
 
 
-def _load(path: Path) -> Pair:
-    pixels = crop_to_multiple(picture.read(path).pixels, SCALE)
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    low = downscale(pixels, SCALE) if pixels.size else pixels
-    return Pair(pixels, low)
-
-
-def load_photos(
-    files: Sequence[Path], on_photo: Callable[[int, int], None] = lambda *_: None
-) -> list[Pair]:
-    """Decode and downscale every photo; `on_photo(done, total)` is told of each.
-
-    Raises:
-        DataError: a photo can't be read.
-    """
-    pairs = []
-    with ThreadPoolExecutor() as pool:
-        try:
-            for pair in pool.map(_load, files):
-                pairs.append(pair)
-                on_photo(len(pairs), len(files))
-        except PictureError as error:
-            raise DataError(error.message, error.hint) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return pairs
-
-
-def _texture(low: Pixels, size: int) -> NDArray[np.float64]:
-    """Mean absolute gradient of every crop of `size` on the grid of cells."""
-    gray = low.astype(np.float64).mean(axis=2)
-    gradient = np.zeros_like(gray)
-    gradient[:, 1:] += np.abs(np.diff(gray, axis=1))
-    gradient[1:] += np.abs(np.diff(gray, axis=0))
-    total = np.pad(gradient.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    window = total[size:, size:] - total[:-size, size:]
-    window += total[:-size, :-size] - total[size:, :-size]
-    mean: NDArray[np.float64] = window[::_CELL, ::_CELL] / size**2
-    return mean
+def oriented(crop: NDArray[np.generic], turns: int, flip: int) -> NDArray[np.generic]:
+    """Turn (H, H, …) to the left, then mirror it: a view."""
+    turned = np.rot90(crop, turns)
+    return turned[:, ::-1] if flip else turned
 
 
 class Crops:
-    """Random aligned crops, textured places more often than flat ones.
+    """Random crops, and with each the low-resolution pixels that lie in it.
 
-    A crop's chance grows with the mean gradient in it: flat sky teaches nothing.
-    The floor keeps smooth gradients in the mix.  Batch `step` depends only on the
-    seed and `step`, so a resumed run sees what an uninterrupted one would.
+    What is cut depends on nothing but the seed, the step and the crop's number among
+    those of all processes, so a resumed run sees what an uninterrupted one would.
+
+    Args:
+        pairs: the photos; those smaller than a crop are left out.
+        crop: side of a crop in high-resolution pixels, a multiple of 4.
+        batch: crops per batch of each process.
+        seed: of everything random.
+        sampling: "uniform" takes any photo and any place of it, as in the paper (C.
+            Ledig et al., "Photo-realistic single image super-resolution using a
+            generative adversarial network", 2017); "texture" takes places with much
+            gradient more often.
+        degradation: a name in `DEGRADATIONS`; all but "bicubic" make the low
+            resolution anew for every crop.
+
+    Raises:
+        DataError: no photo is as large as a crop.
     """
 
-    def __init__(self, pairs: Sequence[Pair], crop: int, batch: int, seed: int) -> None:
-        self._size = crop // SCALE
-        self._pairs = [p for p in pairs if min(p.low.shape[:2]) >= self._size]
-        if not self._pairs:
+    def __init__(  # noqa: PLR0913, PLR0917 (each is a setting of a run)
+        self,
+        pairs: Sequence[Pair],
+        crop: int,
+        batch: int,
+        seed: int,
+        sampling: Sampling = "texture",
+        degradation: str = "bicubic",
+    ) -> None:
+        self.size = crop // SCALE
+        """Side of a crop in low-resolution pixels."""
+        self.pairs = [p for p in pairs if min(p.low.shape[:2]) >= self.size]
+        """Photos that are large enough."""
+        if not self.pairs:
             raise DataError(
                 f"No photo is as large as the {crop}×{crop} pixels of a crop",
                 "Use larger photos, or a smaller --crop",
             )
+        self.degradation = degradation
+        self._recipe = DEGRADATIONS[degradation]
         self._batch, self._seed = batch, seed
-        places, weights = [], []
-        for number, pair in enumerate(self._pairs):
-            texture = _texture(pair.low, self._size)
-            rows, columns = np.indices(texture.shape)
-            place = [np.full(texture.size, number), rows.ravel(), columns.ravel()]
-            places.append(np.stack(place, axis=1))
-            weights.append(texture.ravel() + _FLOOR)
-        self._places = np.concatenate(places)
-        self._chance = np.concatenate(weights).cumsum()
+        self._places = open_places(sampling, self.pairs, self.size)
 
     @property
     def photos(self) -> int:
         """How many photos are large enough to be used."""
-        return len(self._pairs)
+        return len(self.pairs)
 
-    def batch(self, step: int) -> tuple[Pixels, Pixels]:
-        """Return `low` (N, c/4, c/4, 3) and `high` (N, c, c, 3) of update `step`."""
+    def plan(self, step: int, rank: int = 0, world: int = 1) -> Plan:
+        """Draw what process `rank` of `world` cuts for update `step`."""
+        # A row of numbers per crop, so that none depends on how many there are.
         random = np.random.default_rng([self._seed, step])
-        drawn = random.random(self._batch) * self._chance[-1]
-        picked = self._places[np.searchsorted(self._chance, drawn, side="right")]
-        lows, highs = [], []
-        for number, row, column in picked:
-            pair, size = self._pairs[number], self._size
-            height, width = pair.low.shape[:2]
-            jitter = random.integers(_CELL, size=2)
-            y = min(row * _CELL + jitter[0], height - size)
-            x = min(column * _CELL + jitter[1], width - size)
-            low = pair.low[y : y + size, x : x + size]
-            y, x, size = y * SCALE, x * SCALE, size * SCALE
-            high = pair.high[y : y + size, x : x + size]
-            turns, flip = int(random.integers(4)), random.integers(2)
-            low, high = np.rot90(low, turns), np.rot90(high, turns)
-            lows.append(low[:, ::-1] if flip else low)
-            highs.append(high[:, ::-1] if flip else high)
-        return np.stack(lows), np.stack(highs)
+        drawn = random.random((self._batch * world, 4)).T
+        photo, y, x = self._places.choose(drawn[:3])
+        turns, flip = np.divmod((drawn[3] * 8).astype(np.int64), 2)
+        whole = Plan(photo, y, x, turns, flip)
+        return whole.part(rank * self._batch, (rank + 1) * self._batch)
+
+    def batch(self, step: int, rank: int = 0, world: int = 1) -> tuple[Pixels, Pixels]:
+        """Return `low` (N, c/4, c/4, 3) and `high` (N, c, c, 3) of update `step`.
+
+        Of `world` processes `rank` gets its N crops of the N × `world` that one
+        process with a batch of that many would get.
+        """
+        plan = self.plan(step, rank, world)
+        size = self.size
+        lows = np.empty((len(plan), size, size, 3), np.uint8)
+        highs = np.empty((len(plan), size * SCALE, size * SCALE, 3), np.uint8)
+        where = zip(plan.photo, plan.y, plan.x, strict=True)
+        for number, (photo, y, x) in enumerate(where):
+            pair = self.pairs[photo]
+            area = np.s_[y * SCALE : (y + size) * SCALE, x * SCALE : (x + size) * SCALE]
+            if self.degradation == "bicubic":
+                low = pair.low[y : y + size, x : x + size]
+            else:
+                # A crop's own stream depends on no other crop; [seed, step, 0] would
+                # be the plan's.
+                key = [self._seed, step, 1 + rank * self._batch + number]
+                low = self._degraded(pair, y, x, np.random.default_rng(key))
+            turns, flip = plan.turns[number], plan.flip[number]
+            lows[number] = oriented(low, turns, flip)
+            highs[number] = oriented(pair.high[area], turns, flip)
+        return lows, highs
+
+    def _degraded(
+        self, pair: Pair, y: int, x: int, random: np.random.Generator
+    ) -> Pixels:
+        """Degrade a crop with what surrounds it, and cut that off again.
+
+        How much is before it varies, or JPEG's blocks would start with every crop.
+        """
+        before = random.integers(_NEAR, _MARGIN - _NEAR, size=2)
+        top, left = max(y - before[0], 0), max(x - before[1], 0)
+        bottom = y - before[0] + self.size + _MARGIN
+        right = x - before[1] + self.size + _MARGIN
+        high = pair.high[top * SCALE : bottom * SCALE, left * SCALE : right * SCALE]
+        low = degrade(high, self._recipe, random, SCALE)
+        return low[y - top : y - top + self.size, x - left : x - left + self.size]

@@ -6,12 +6,11 @@ import torch
 
 from sr_cli.errors import DeviceError
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+RealDevice = Literal["cpu", "cuda", "mps"]
+DeviceName = Literal["auto", RealDevice]
 
 
-def prepare_device(
-    name: DeviceName, threads: int | None = None
-) -> Literal["cpu", "cuda", "mps"]:
+def prepare_device(name: DeviceName, threads: int | None = None) -> RealDevice:
     """Return the device called `name`, ready for training; auto prefers a GPU.
 
     `threads` are those of the CPU, as many as it has cores by default.

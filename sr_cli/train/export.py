@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,6 +32,10 @@ class TrainingFacts:
     data: str | None = None
     """Name of the set or folder of photos."""
     photos: int | None = None
+    init: str | None = None
+    """The weights that it began with, if any: name and sha256."""
+    features: tuple[str, ...] = ()
+    """The feature networks of its content loss: where from, and sha256."""
 
     def to_json(self) -> str:
         """Write the facts as they stand in a weights file's header."""
@@ -82,21 +86,36 @@ def export(average: Mapping[str, Tensor], facts: TrainingFacts, path: Path) -> s
     return sha256(content).hexdigest()
 
 
-def start_from(state: RunState, path: Path) -> None:
-    """Give `state` the weights of the file `path` to begin with.
+def start_from(state: RunState, name: str) -> str:
+    """Give `state` the weights of the model `name`; return its name and sha256.
 
     Raises:
-        WeightsError: it is damaged, or for another network.
+        ModelError: there is no such model.
+        WeightsError: its weights can't be had, or are for another network.
     """
-    architecture = load_model(str(path)).architecture
-    if architecture != state.config.architecture:
+    model = load_model(name)
+    wanted = state.config.architecture
+    if replace(model.architecture, output_range=wanted.output_range) != wanted:
         raise WeightsError(
-            f"The weights {path} are for another network than the one to train: "
-            f"{architecture.to_json()}",
+            f"The weights {name} are for another network than the one to train: "
+            f"{model.architecture.to_json()}",
             "Choose --blocks, --channels and --normalization as they have them",
         )
-    weights = load_file(path)
+    weights = load_file(model.path)
+    _change_range(weights, model.architecture.output_range, wanted.output_range)
     state.network.load_state_dict(weights, strict=False)  # counters begin at 0
     with torch.no_grad():
-        for name, value in weights.items():
-            state.average[name].copy_(value)
+        for key, value in weights.items():
+            state.average[key].copy_(value)
+    return f"{model.id} (sha256 {model.sha256})"
+
+
+def _change_range(
+    weights: dict[str, Tensor], old: tuple[float, float], new: tuple[float, float]
+) -> None:
+    """Make the last convolution answer in another range than it was trained for."""
+    if old == new:
+        return
+    gain = (new[1] - new[0]) / (old[1] - old[0])
+    weights["tail.weight"] *= gain
+    weights["tail.bias"].sub_(old[0]).mul_(gain).add_(new[0])

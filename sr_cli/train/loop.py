@@ -1,6 +1,7 @@
 """The training loop: schedule, step, report, validate, save.
 
-It yields what happened and prints nothing.
+It yields what happened and prints nothing.  What is minimised is the objective's
+affair: `sr_cli.train.objectives`.
 """
 
 import math
@@ -18,50 +19,25 @@ from torch import Tensor, nn
 from sr_cli.engines import Device
 from sr_cli.engines.pytorch import best_precision
 from sr_cli.errors import ConfigError, OutOfMemoryError
-from sr_cli.networks.srresnet import SRResNet
+from sr_cli.networks.build import build
+from sr_cli.networks.features import Features
 from sr_cli.train import checkpoint
 from sr_cli.train.checkpoint import RunState
 from sr_cli.train.config import TrainConfig
 from sr_cli.train.data import Crops
-from sr_cli.train.gradients import open_gradients
+from sr_cli.train.device_crops import DeviceCrops
+from sr_cli.train.divergence import Divergence
+from sr_cli.train.gradients import Gradients, open_gradients
+from sr_cli.train.objectives import make_adversary, open_objective
 from sr_cli.train.optimizers import make_optimizers
+from sr_cli.train.parallel import ALONE, Team
+from sr_cli.train.reports import Report, StepReport, ValidationReport
+from sr_cli.train.validation import Validate
 
 Pixels = NDArray[np.uint8]
-Validate = Callable[[dict[str, Tensor]], float]
 
 PATIENCE = 10
 """Updates in a row that may be skipped because their loss is not finite."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """One update."""
-
-    step: int
-    loss: float
-    gradient_norm: float
-    """Before clipping."""
-    learning_rate: float
-    seconds: float
-
-    @property
-    def skipped(self) -> bool:
-        """Whether the loss or its gradient overflowed, so that nothing moved."""
-        return not math.isfinite(self.loss + self.gradient_norm)
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationReport:
-    """The averaged weights on the validation set."""
-
-    step: int
-    psnr_y: float
-    """Mean over the pictures, in dB."""
-    best: bool
-    """No earlier validation of the run was better."""
-
-
-Report = StepReport | ValidationReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +48,7 @@ class Rhythm:
     validate_every: int = 2000
     """0 for only after the last update."""
     validate: Validate | None = None
-    """Mean PSNR of the averaged state that it is given; None for no validation."""
+    """Measures the averaged state that it is given; None for no validation."""
     stop: Callable[[], bool] = lambda: False
     """Asked before every update whether to save and leave."""
 
@@ -82,43 +58,88 @@ class Rhythm:
         return due or step == steps
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run is computed with, beside its state."""
+
+    crops: Crops | DeviceCrops
+    features: Features | None = None
+    """For a content loss of features."""
+    team: Team = ALONE
+    compiled: bool = False
+    """Whether torch compiles the generator first."""
+
+
 def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """Return the rate of update `step` (from 0): linear warm-up, hold, cosine."""
+    """Return the rate of update `step` (from 0): linear warm-up, hold, fall."""
     if step < config.warmup:
         return config.learning_rate * (step + 1) / config.warmup
     decay = config.decay
     if decay is None:
         decay = config.steps - min(config.warmup, config.steps)
     into = step - (config.steps - decay)
-    if into <= 0 or decay == 0:
+    if decay == 0 or into < 0:
         return config.learning_rate
+    if config.schedule == "drop":
+        return config.learning_rate * 0.1
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * into / decay))
 
 
 def start(config: TrainConfig, device: Device = "cpu") -> RunState:
-    """Build the network of `config` with its first weights, and its optimisers."""
+    """Build the networks of `config` with their first weights, and the optimisers."""
     if config.precision == "auto":
         config = replace(config, precision=best_precision(device))
     torch.manual_seed(config.seed)
-    network = SRResNet(config.architecture).to(device)
+    network = build(config.architecture).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    return RunState(config, network, average, make_optimizers(network, config))
+    state = RunState(config, network, average, make_optimizers(network, config))
+    if config.adversarial:
+        state.adversary = make_adversary(config, device)
+    return state
 
 
-def _batches(crops: Crops, steps: range) -> Iterator[tuple[Pixels, Pixels]]:
-    """Cut the next batch while this one is trained on; each depends on its step."""
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        coming = worker.submit(crops.batch, steps.start)
-        for step in steps:
-            batch = coming.result()
-            coming = worker.submit(crops.batch, step + 1)
-            yield batch
-
-
-def _tensor(pixels: Pixels, device: torch.device) -> Tensor:
+def _tensor(pixels: Pixels | Tensor, device: torch.device) -> Tensor:
     """(N, h, w, 3) 8-bit to (N, 3, h, w) in [0, 1], channels last in memory."""
-    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(255.0)
+    if not isinstance(pixels, Tensor):
+        pixels = torch.from_numpy(pixels)
+        if device.type == "cuda":
+            pixels = pixels.pin_memory()
+    moved = pixels.to(device, non_blocking=True)
+    return moved.permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def _batches(
+    means: Means, steps: range, config: TrainConfig, device: torch.device
+) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """Yield every update's batches, as many as are accumulated.
+
+    On the CPU the next ones are cut by another thread while these are trained on, in
+    numpy alone: torch's operations would start a second team of OpenMP threads there.
+    On a GPU the copy is asked for one update ahead, so that it overlaps.
+    """
+    crops, team, parts = means.crops, means.team, config.accumulate
+    world = team.world * parts
+
+    def cut(step: int) -> list[tuple[Pixels | Tensor, Pixels | Tensor]]:
+        ranks = range(team.rank * parts, (team.rank + 1) * parts)
+        return [crops.batch(step, rank, world) for rank in ranks]
+
+    def moved(
+        batches: list[tuple[Pixels | Tensor, Pixels | Tensor]],
+    ) -> list[tuple[Tensor, Tensor]]:
+        return [(_tensor(low, device), _tensor(high, device)) for low, high in batches]
+
+    if isinstance(crops, DeviceCrops):
+        for step in steps:
+            yield moved(cut(step))
+        return
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        coming = worker.submit(cut, steps.start)
+        for step in steps:
+            batches = coming.result()
+            coming = worker.submit(cut, step + 1)
+            yield moved(batches)
 
 
 def _update_average(state: RunState) -> None:
@@ -132,13 +153,18 @@ def _update_average(state: RunState) -> None:
         state.average[name].copy_(values[name])
 
 
+def _norm(network: nn.Module, clip: float) -> float:
+    """Scale the gradient down to the norm `clip`, if any; return its norm before."""
+    return nn.utils.clip_grad_norm_(network.parameters(), clip or math.inf).item()
+
+
 def _update(state: RunState, loss: float, rate: float) -> float:
     """Do the update of the gradients at hand, unless they or `loss` aren't finite.
 
     Returns their norm before clipping.
     """
     network = state.network
-    norm = nn.utils.clip_grad_norm_(network.parameters(), state.config.clip).item()
+    norm = _norm(network, state.config.clip)
     finite = math.isfinite(loss + norm)
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
@@ -152,38 +178,76 @@ def _update(state: RunState, loss: float, rate: float) -> float:
     else:
         # BatchNorm's statistics saw the batch; the average holds good ones.
         for name, buffer in network.named_buffers():
-            buffer.copy_(state.average[name])
+            if name in state.average:
+                buffer.copy_(state.average[name])
     return norm
 
 
+def _gradients(
+    state: RunState,
+    batches: list[tuple[Tensor, Tensor]],
+    rate: float,
+    gradients: Gradients,
+    team: Team,
+) -> dict[str, float]:
+    """Leave the mean gradient of `batches` in the network; return the mean losses."""
+    parameters = list(state.network.parameters())
+    found = [gradients(low, high, state.step, rate) for low, high in batches]
+    if len(found) > 1:
+        gradient = [p.grad for p in parameters if p.grad is not None]
+        torch._foreach_div_(gradient, float(len(found)))
+    team.share_gradients(parameters)
+    names = list(found[0])
+    sums = [sum(losses[name].item() for losses in found) for name in names]
+    means = [total / len(found) for total in sums]
+    device = parameters[0].device
+    return dict(zip(names, team.mean(means, device), strict=True))
+
+
 def _updates(
-    state: RunState, crops: Crops, stop: Callable[[], bool]
+    state: RunState, means: Means, stop: Callable[[], bool]
 ) -> Iterator[StepReport]:
     """Do the updates that are left, or those until `stop` says so."""
+    config, team = state.config, means.team
     device = next(state.network.parameters()).device
     state.network.train()
-    batches = _batches(crops, range(state.step, state.config.steps))
-    with open_gradients(state.network, state.config) as gradients:
-        while state.step < state.config.steps and not stop():
+    network = state.network
+    if means.compiled:
+        network = torch.compile(network)  # type: ignore[assignment]
+    coming = _batches(means, range(state.step, config.steps), config, device)
+    with (
+        open_objective(
+            config, means.features, state.adversary, team.share_gradients
+        ) as objective,
+        open_gradients(network, config, objective) as gradients,
+    ):
+        while state.step < config.steps and not team.any(stop(), device):
             began = time.perf_counter()
-            low, high = (_tensor(pixels, device) for pixels in next(batches))
+            batches = next(coming)
+            rate = learning_rate_at(state.step, config)
             try:
-                loss = gradients(low, high)
+                losses = _gradients(state, batches, rate, gradients, team)
             except torch.cuda.OutOfMemoryError as error:
                 raise OutOfMemoryError(
-                    f"A batch of {len(low)} crops doesn't fit into the GPU's memory",
-                    "Use a smaller --batch or --crop",
+                    f"A batch of {config.batch} crops doesn't fit into the GPU",
+                    "Use a smaller --batch or --crop, with --accumulate to make up",
                 ) from error
-            rate = learning_rate_at(state.step, state.config)
-            norm = _update(state, loss, rate)
+            norm = _update(state, losses["loss"], rate)
             seconds = time.perf_counter() - began
             state.seconds += seconds
-            yield StepReport(state.step, loss, norm, rate, seconds)
+            yield StepReport(state.step, losses, norm, rate, seconds)
 
 
-def _check_finite(reports: Iterator[StepReport]) -> Iterator[StepReport]:
-    """Pass the reports on until too many updates in a row were skipped."""
+def _check(
+    reports: Iterator[StepReport], path: Path, warmup: int
+) -> Iterator[StepReport]:
+    """Pass the reports on until the run is beyond hope."""
+    divergence = Divergence(warmup)
     skipped = 0
+    advice = (
+        f"The last good checkpoint is {path}: go on from it with --resume and a "
+        "smaller --learning-rate or --clip"
+    )
     for report in reports:
         yield report
         skipped = skipped + 1 if report.skipped else 0
@@ -191,34 +255,41 @@ def _check_finite(reports: Iterator[StepReport]) -> Iterator[StepReport]:
             raise ConfigError(
                 f"The loss was not finite {PATIENCE} updates in a row, the last "
                 f"of them number {report.step}",
-                "Go on with --resume from the last checkpoint, and a smaller "
-                "--learning-rate or --clip",
+                advice,
+            )
+        if not report.skipped and divergence.add(report.losses["content"]):
+            raise ConfigError(
+                f"The run has diverged: at update {report.step} its content loss is "
+                "far above what it was",
+                advice,
             )
 
 
 def train(
-    state: RunState,
-    crops: Crops,
-    path: Path,
-    rhythm: Rhythm = Rhythm(),
+    state: RunState, means: Means, path: Path, rhythm: Rhythm = Rhythm()
 ) -> Iterator[Report]:
     """Train `state` to its last step or until told to stop, saving to `path`.
 
     Raises:
-        ConfigError: the loss stays infinite or NaN; nothing more is saved.
+        ConfigError: the loss stays infinite or NaN, or grows out of all bounds;
+            nothing more is saved.
         OutOfMemoryError: a batch doesn't fit.
         DataError: the checkpoint can't be written.
     """
     saved = None
-    for report in _check_finite(_updates(state, crops, rhythm.stop)):
+    leads = means.team.leads
+    updates = _updates(state, means, rhythm.stop)
+    warmup = max(state.config.warmup - state.step, 0)
+    for report in _check(updates, path, warmup):
         yield report
-        if rhythm.validate and rhythm.validates_at(state.step, state.config.steps):
-            psnr = rhythm.validate(state.average)
-            best = psnr > state.best_psnr
-            state.best_psnr = max(psnr, state.best_psnr)
-            yield ValidationReport(state.step, psnr, best)
-        if state.step % rhythm.save_every == 0:
+        due = rhythm.validates_at(state.step, state.config.steps)
+        if leads and rhythm.validate and due:
+            found = rhythm.validate(state.average)
+            best = found.psnr_y > state.best_psnr
+            state.best_psnr = max(found.psnr_y, state.best_psnr)
+            yield ValidationReport(state.step, found.psnr_y, best, found.strip)
+        if leads and state.step % rhythm.save_every == 0:
             checkpoint.save(state, path)
             saved = state.step
-    if saved != state.step:
+    if leads and saved != state.step:
         checkpoint.save(state, path)

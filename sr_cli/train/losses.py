@@ -1,12 +1,16 @@
-"""Pixel losses: (N, 3, H, W) against (N, 3, H, W), both in [0, 1]."""
+"""What a picture, or a verdict on it, is compared with.
 
-from collections.abc import Callable
+Pictures are (N, 3, H, W); every loss is a mean over the batch.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr_cli.train.config import Loss
+from sr_cli.train.config import PixelLoss
 
 
 def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor:
@@ -14,8 +18,86 @@ def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor
     return torch.sqrt((output - target).square() + epsilon**2).mean()
 
 
-PIXEL_LOSSES: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+DISTANCES: dict[PixelLoss, Distance] = {
     "mse": F.mse_loss,
     "l1": F.l1_loss,
     "charbonnier": charbonnier,
 }
+
+
+FeatureDistance = Literal["mse", "l1", "relative"]
+
+
+def relative(ours: Tensor, theirs: Tensor) -> Tensor:
+    """Return the l1 distance as a share of the truth's own mean size.
+
+    Maps of any size count alike then, and so do differently scaled weights of the
+    same feature network.
+    """
+    return F.l1_loss(ours, theirs) / theirs.abs().mean().clamp(min=1e-6)
+
+
+_FEATURE_DISTANCES: dict[FeatureDistance, Distance] = {
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "relative": relative,
+}
+
+
+def feature_distance(
+    ours: Sequence[Tensor],
+    theirs: Sequence[Tensor],
+    kind: FeatureDistance,
+    scale: float,
+) -> Tensor:
+    """Compare maps of features, each multiplied by `scale`; the mean over the maps.
+
+    With one map and "mse" this is l_VGG/i,j of Ledig et al., section 2.2.1.
+    """
+    compare = _FEATURE_DISTANCES[kind]
+    distances = [
+        compare(own.float() * scale, other.float() * scale)
+        for own, other in zip(ours, theirs, strict=True)
+    ]
+    return torch.stack(distances).mean()
+
+
+def total_variation(output: Tensor) -> Tensor:
+    """Return the sum over each picture's pixels of the gradient's length.
+
+    Ledig et al. (section 3.2) give the weight, 2e-8, and no formula; this is the sum
+    of J. Johnson et al., "Perceptual losses for real-time style transfer" (2016), to
+    whom they refer.
+    """
+    down = output[..., 1:, :-1] - output[..., :-1, :-1]
+    right = output[..., :-1, 1:] - output[..., :-1, :-1]
+    # The root's slope is infinite at 0, where flat pictures are.
+    length = torch.sqrt(down.square() + right.square() + 1e-12)
+    return length.sum() / len(output)
+
+
+def standard_gan(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what the discriminator and the generator minimise, from logits.
+
+    -log D(real) - log(1 - D(fake)), and -log D(fake): Goodfellow et al. (2014) in the
+    form of Ledig et al., sections 2.1 and 2.2.2.
+    """
+    to_tell = F.softplus(-real).mean() + F.softplus(fake).mean()
+    return to_tell, F.softplus(-fake).mean()
+
+
+def relativistic_gan(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """As `standard_gan`, but each side is judged against the other's mean.
+
+    The relativistic average of A. Jolicoeur-Martineau (2018), as in ESRGAN (Wang et
+    al. 2018, section 3.2).
+    """
+    real_over, fake_over = real - fake.mean(), fake - real.mean()
+    to_tell = F.softplus(-real_over).mean() + F.softplus(fake_over).mean()
+    to_fool = F.softplus(real_over).mean() + F.softplus(-fake_over).mean()
+    return to_tell / 2, to_fool / 2
+
+
+GAN_LOSSES = {"standard": standard_gan, "relativistic": relativistic_gan}

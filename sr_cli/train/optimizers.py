@@ -14,10 +14,6 @@ from sr_cli.train.config import TrainConfig
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _NEWTON_SCHULZ_STEPS = 5
 
-# The last convolution sums 5,184 products: Adam's updates, all of one size and
-# often of one sign there, move its output twenty times as far as the first one's.
-_TAIL_RATE = 0.25
-
 
 def orthogonalize(matrices: Tensor) -> Tensor:
     """Replace each matrix (N, rows, columns) by about its nearest orthogonal one.
@@ -92,23 +88,29 @@ def make_optimizers(
 
     With "muon", convolutions between the first and the last go to Muon; both ends
     see pixels, not features, and stay with Adam, as do biases and slopes.
+
+    SRResNet's last convolution sums 5,184 products: Adam's updates, all of one size
+    and often of one sign there, move its output twenty times as far as the first
+    one's.  It goes by `tail_rate`.
     """
     muon = config.optimizer == "muon"
     rest, tail, interior = [], [], []
-    for name, parameter in network.named_parameters():
-        if name == "tail.weight":
+    convolutions = [p for p in network.parameters() if p.ndim == 4]
+    first, last = convolutions[0], convolutions[-1]
+    for parameter in network.parameters():
+        if parameter is last:
             tail.append(parameter)
-        elif muon and parameter.ndim == 4 and name != "head.weight":
+        elif muon and parameter.ndim == 4 and parameter is not first:
             interior.append(parameter)
         else:
             rest.append(parameter)
     rate = config.learning_rate
     groups = [
         {"params": rest, "rate_scale": 1.0},
-        {"params": tail, "rate_scale": _TAIL_RATE},
+        {"params": tail, "rate_scale": config.tail_rate},
     ]
     adam: torch.optim.Optimizer = torch.optim.Adam(
-        groups, lr=rate, betas=(0.9, 0.99), fused=True
+        groups, lr=rate, betas=(0.9, config.beta2), fused=True
     )
     if not interior:
         return [adam]

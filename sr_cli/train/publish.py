@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sr_cli.bench.datasets import Dataset, find_dataset
 from sr_cli.bench.quality import measure
 from sr_cli.bench.report import Result, summarise
 from sr_cli.bench.rivals import Rival, baselines, from_models
+from sr_cli.datasets import Dataset
 from sr_cli.engines import EngineChoice
 from sr_cli.errors import DataError
 from sr_cli.train import checkpoint
@@ -64,7 +64,7 @@ def _measure(
 def publish(
     run: RunFolder,
     target: Path,
-    data: Path | None,
+    datasets: Sequence[Dataset],
     notes: str = "",
     on_result: OnResult = lambda *_: None,
 ) -> Published:
@@ -75,14 +75,13 @@ def publish(
     Args:
         run: its last checkpoint is what is published.
         target: `<id>.safetensors`.
-        data: the folder with the sets in `SETS`; None for the user's cache.
+        datasets: what to measure on, usually `SETS`.
         notes: goes on the card.
         on_result: told how many of all pictures are measured.
 
     Raises:
-        DataError: the run or a set is missing, or `target` can't be written.
+        DataError: the run is missing, or `target` can't be written.
     """
-    datasets = [find_dataset(name, data) for name in SETS]
     saved = checkpoint.read_average(run.checkpoint)
     facts = run.facts(saved.config, saved.step, saved.seconds)
     card = target.with_suffix(".md")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sr_cli.bench import datasets
+from sr_cli import datasets
 from sr_cli.cli import cli, main
 from sr_cli.picture import Picture, write
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sr_cli.bench.datasets import find_dataset
 from sr_cli.bench.quality import mean_scores, measure
 from sr_cli.bench.rivals import baselines
+from sr_cli.datasets import find_dataset
 
 NEAREST, BICUBIC, _ = baselines()
 

@@ -1,5 +1,6 @@
 """`srup train` and `srup publish` as a user meets them, signals included."""
 
+import csv
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from safetensors.torch import load_file
 from sr_cli.cli import main
 from sr_cli.cli.train_options import HELP
 from sr_cli.train import checkpoint
-from sr_cli.train.config import TrainConfig
+from sr_cli.train.config import SYSTEMS, TrainConfig
 from sr_cli.weights import load_model
 
 TINY = ("--blocks", 1, "--channels", 8, "--crop", 32, "--batch", 2, "--warmup", 2)
@@ -60,10 +61,11 @@ def train(photos, tmp_path):
     return run
 
 
-def log_of(folder: Path) -> list[dict]:
-    return [
-        json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()
-    ]
+def log_of(folder: Path) -> list[dict[str, float]]:
+    """The rows of the diary, without their empty cells."""
+    with (folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{k: float(v) for k, v in row.items() if v} for row in rows]
 
 
 def assert_same_tensors(one: Path, other: Path) -> None:
@@ -90,20 +92,25 @@ def test_three_and_three_updates_are_six(train, tmp_path, norm):
 def test_a_run_leaves_weights_a_log_and_its_settings(train, tmp_path, photos, capfd):
     code = train(
         *("--steps", 4, "--log-every", 2, "--validate", photos),
-        *("--validate-every", 2, "--loss", "mse"),
+        *("--validate-every", 2, "--content", "mse"),
     )
     assert code == 0
     run = tmp_path / "run"
     assert sorted(p.name for p in run.iterdir()) == [
         "checkpoint.safetensors",
-        "config.json",
-        "log.jsonl",
+        "config.toml",
+        "metrics.csv",
+        "samples",
         "weights.safetensors",
     ]
-    assert load_model(str(run / "weights.safetensors")).architecture.channels == 8
-    settings = json.loads((run / "config.json").read_text())
-    assert settings["config"]["loss"] == "mse"
-    assert settings["photos"] == 2
+    assert load_model(str(run)).architecture.channels == 8
+    settings = (run / "config.toml").read_text()
+    assert '\ncontent = "mse"\n' in settings
+    assert "\nphotos = 2\n" in settings
+    strips = sorted((run / "samples").iterdir())
+    assert [strip.name for strip in strips] == ["0000002.png", "0000004.png"]
+    with Image.open(strips[0]) as strip:
+        assert strip.mode == "RGB"
     first, second, *_ = log_of(run)
     assert first["loss"] > 0.0
     assert 0.0 < second["psnr_y"] < 60.0
@@ -158,11 +165,13 @@ def test_weights_to_start_from(train, tmp_path):
     ("arguments", "code", "message"),
     [
         (("--data", "none"), 1, "none is no folder"),
-        (("--crop", 400), 1, "No photo is as large as the 400×400 pixels"),
+        (("--crop", 400), 1, "56×48 pixels are less than the 400×400 needed"),
         (("--crop", 30), 1, "Crops of 30 pixels"),
-        (("--loss", "vgg"), 2, "'vgg' is not one of"),
+        (("--content", "vgg"), 1, "no features called 'vgg'"),
+        (("--gan", "standard"), 2, "No such option"),  # srresnet has no adversary
+        (("--config", "none.toml"), 1, "Cannot read the settings none.toml"),
+        (("--content", "vgg54", "--features-file", "none.pth"), 1, "none.pth"),
         (("--validate", "none"), 1, "none"),
-        (("unet",), 1, "no network called 'unet'"),
         (("--resume",), 1, "holds no run to resume"),
         (("--init", "none.safetensors"), 1, "There is no weights file"),
     ],
@@ -184,11 +193,13 @@ def test_photos_that_cannot_be_used(train, tmp_path, capfd):
     (folder / "bad.jpg").write_text("text")
     assert train("--data", folder) == 1
     assert "bad.jpg" in capfd.readouterr().err
-    (folder / "bad.jpg").unlink()
     Image.new("RGB", (20, 20)).save(folder / "small.png")
     Image.new("RGB", (64, 64)).save(folder / "large.png")
     assert train("--data", folder, "--steps", 1) == 0
-    assert "1 photos are smaller than a crop" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert f"Left out {folder / 'bad.jpg'}: " in told
+    assert f"Left out {folder / 'small.png'}: 20×20 pixels are less than" in told
+    assert "Training on cpu with 1 photos" in told
 
 
 def test_data_must_be_named(tmp_path, capfd):
@@ -197,12 +208,105 @@ def test_data_must_be_named(tmp_path, capfd):
 
 
 def test_every_setting_is_a_flag_with_help(capfd):
-    assert srup("train", "--help") == 0
-    told = capfd.readouterr().out
+    told = ""
+    for system in SYSTEMS:
+        assert srup("train", system, "--help") == 0
+        told += capfd.readouterr().out
     for field in fields(TrainConfig):
         if field.name != "network":
             assert f"--{field.name.replace('_', '-')} " in told
-            assert HELP[field.name]
+    assert set(HELP) == {f.name for f in fields(TrainConfig)} - {"network", "preset"}
+
+
+SYSTEMS_OF_THE_PAPER = {
+    "SRResNet-MSE": ("srresnet", "--content", "mse"),
+    "SRResNet-VGG22": ("srresnet", "--content", "vgg22"),
+    "SRGAN-MSE": ("srgan", "--content", "mse"),
+    "SRGAN-VGG22": ("srgan", "--content", "vgg22"),
+    "SRGAN-VGG54": ("srgan", "--content", "vgg54"),
+    "SRCNN": ("srcnn",),
+    "ESPCN": ("espcn",),
+}
+
+
+@pytest.mark.parametrize("preset", ["srup", "paper"])
+@pytest.mark.parametrize("name", SYSTEMS_OF_THE_PAPER)
+def test_every_system_trains_and_upscales(name, preset, photos, tmp_path, capfd):
+    system, *words = SYSTEMS_OF_THE_PAPER[name]
+    small = ["--crop", 32, "--batch", 2, "--steps", 2, "--channels", 4]
+    small += ["--threads", 1, "--device", "cpu", "--features-file", "random"]
+    if system in ("srresnet", "srgan"):
+        small += ["--blocks", 1]
+    if system == "srgan":
+        small += ["--discriminator-channels", 2, "--init", "none"]
+    run, target = tmp_path / "run", tmp_path / "large.png"
+    words += ["--preset", preset, "--data", photos, "--output", run]
+    assert srup("train", system, *words, *small) == 0
+    told = capfd.readouterr().err
+    assert ("drawn with seed" in told) == (
+        "vgg" in name.lower() or (system == "srgan" and "vgg" in words)
+    )
+    photo = photos / "0.png"
+    assert srup("upscale", photo, "-m", run, "-o", target, "--device", "cpu") == 0
+    with Image.open(target) as picture:
+        assert picture.size == (224, 192)
+    losses = set(log_of(run)[-1])
+    assert (
+        ("adversarial" in losses) == ("discriminator" in losses) == (system == "srgan")
+    )
+    assert ("variation" in losses) == (name == "SRResNet-VGG22" and preset == "paper")
+
+
+def test_settings_from_a_file_come_after_flags(train, photos, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('steps = 3\ncontent = "charbonnier"\nlog-every = 1\n')
+    assert train("--config", path, "--steps", 2) == 0
+    assert [row["step"] for row in log_of(tmp_path / "run")] == [1, 2]
+    assert 'content = "charbonnier"' in (tmp_path / "run/config.toml").read_text()
+    again = tmp_path / "run" / "config.toml"
+    place = ("--output", tmp_path / "again", "--device", "cpu", "--threads", 1)
+    assert srup("train", "--config", again, *place) == 0
+    for name in ("weights", "checkpoint"):
+        files = (tmp_path / run / f"{name}.safetensors" for run in ("run", "again"))
+        assert_same_tensors(*files)
+
+
+def test_a_gan_resumes_bit_for_bit(photos, tmp_path):
+    small = ["--crop", 32, "--batch", 2, "--channels", 4, "--blocks", 1, "--warmup", 1]
+    small += ["--discriminator-channels", 2, "--init", "none", "--steps", 4]
+    small += ["--data", photos, "--features-file", "random", "--content", "vgg22"]
+    fixed = ["--threads", 1, "--device", "cpu", "--quiet"]
+    whole, run = ("--output", tmp_path / "whole"), ("--output", tmp_path / "run")
+    assert srup("train", "srgan", *whole, *small, *fixed) == 0
+    assert srup("train", "srgan", *run, *small, *fixed, "--stop-at", 2) == 0
+    assert srup("train", "srgan", *run, *fixed, "--resume") == 0
+    for name in ("checkpoint", "weights"):
+        files = (tmp_path / n / f"{name}.safetensors" for n in ("whole", "run"))
+        assert_same_tensors(*files)
+
+
+def test_tensorboard_on_wish(train, tmp_path):
+    pytest.importorskip("tensorboard")
+    assert train("--steps", 2, "--tensorboard", "--log-every", 1) == 0
+    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert b"updates/learning rate" in events.read_bytes()
+
+
+def test_memory_for_photos_can_be_bounded(train, tmp_path):
+    """Photos that wait on the disk give the same crops."""
+    assert train("--steps", 2, output="memory") == 0
+    assert train("--steps", 2, "--cache-gib", 0, output="disk") == 0
+    files = (tmp_path / run / "weights.safetensors" for run in ("memory", "disk"))
+    assert_same_tensors(*files)
+
+
+def test_no_system_means_srresnet(capfd):
+    assert srup("train", "--help") == 0
+    told = capfd.readouterr().out
+    for system in (*SYSTEMS, "plot"):
+        assert f"\n  {system} " in told
+    assert srup("train", "unet") == 2
+    assert "No such command 'unet'" in capfd.readouterr().err
 
 
 RUNS = """
@@ -258,7 +362,7 @@ def test_signals_save_and_a_kill_loses_little(train, photos, tmp_path):
     assert process.stdout is not None
     children = json.loads(process.stdout.readline())
     for name, number in asked.items():
-        wait_for_lines(tmp_path / name / "log.jsonl", 3)
+        wait_for_lines(tmp_path / name / "metrics.csv", 4)
         os.kill(children[name], number)
     codes = process.communicate(timeout=60)[0].split()
     assert codes == ["130", "130", str(-signal.SIGKILL)]

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from sr_cli.train.config import TrainConfig
-from sr_cli.train.data import Crops, load_photos, picture_files
+from sr_cli.train.data import Crops
+from sr_cli.train.photos import load_photos, picture_files
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def crops(photos: Path) -> Crops:
-    return Crops(load_photos(picture_files(photos)), crop=32, batch=2, seed=0)
+    pairs = load_photos(picture_files(photos)).pairs
+    return Crops(pairs, crop=32, batch=2, seed=0)
 
 
 @pytest.fixture

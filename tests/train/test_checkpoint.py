@@ -4,13 +4,13 @@ from safetensors.torch import load_file, save_file
 
 from sr_cli.errors import ConfigError, DataError
 from sr_cli.train import checkpoint
-from sr_cli.train.loop import start, train
+from sr_cli.train.loop import Means, start, train
 
 
 @pytest.fixture
 def saved(tiny, crops, tmp_path):
     state = start(tiny(normalization="batch", steps=2))
-    list(train(state, crops, tmp_path / "run.safetensors"))
+    list(train(state, Means(crops), tmp_path / "run.safetensors"))
     return state, tmp_path / "run.safetensors"
 
 

@@ -12,14 +12,14 @@ from sr_cli import __version__
 from sr_cli.errors import DataError, WeightsError
 from sr_cli.networks.fuse import Conv, fuse
 from sr_cli.train.export import HEADER_TRAINING, TrainingFacts, export, start_from
-from sr_cli.train.loop import start, train
+from sr_cli.train.loop import Means, start, train
 from sr_cli.weights import HEADER_ARCHITECTURE, load_model
 
 
 @pytest.fixture(params=["batch", "none"])
 def trained(request, tiny, crops, tmp_path):
     state = start(tiny(normalization=request.param))
-    list(train(state, crops, tmp_path / "checkpoint"))
+    list(train(state, Means(crops), tmp_path / "checkpoint"))
     return state
 
 
@@ -69,19 +69,34 @@ def test_training_can_start_from_exported_weights(trained, tmp_path):
     path = tmp_path / "tiny.safetensors"
     export(trained.average, TrainingFacts(trained.config, 6, 0.5), path)
     state = start(trained.config)
-    start_from(state, path)
+    told = start_from(state, str(path))
+    assert told == f"tiny (sha256 {sha256(path.read_bytes()).hexdigest()})"
     for name, value in load_file(path).items():
         assert torch.equal(state.network.state_dict()[name], value)
         assert torch.equal(state.average[name], value)
+
+
+@pytest.mark.parametrize("ranges", [("unit", "signed"), ("signed", "unit")])
+def test_the_range_of_the_output_may_differ(tiny, tmp_path, ranges):
+    old, new = (start(tiny(target_range=name, seed=n)) for n, name in enumerate(ranges))
+    path = tmp_path / "tiny.safetensors"
+    export(old.average, TrainingFacts(old.config, 6, 0.5), path)
+    start_from(new, str(path))
+    low = torch.rand(1, 3, 6, 6)
+    answers = []
+    for state in (old, new):
+        black, white = state.config.architecture.output_range
+        answers.append((state.network(low) - black) / (white - black))
+    assert torch.allclose(*answers, atol=1e-5)
 
 
 def test_weights_of_another_network_are_no_start(trained, tiny, tmp_path):
     path = tmp_path / "tiny.safetensors"
     export(trained.average, TrainingFacts(trained.config, 6, 0.5), path)
     with pytest.raises(WeightsError, match="another network"):
-        start_from(start(tiny(blocks=2)), path)
+        start_from(start(tiny(blocks=2)), str(path))
     with pytest.raises(WeightsError, match="There is no weights file"):
-        start_from(start(tiny()), tmp_path / "none.safetensors")
+        start_from(start(tiny()), str(tmp_path / "none.safetensors"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders are no files there")

@@ -1,15 +1,27 @@
+from contextlib import contextmanager
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from sr_cli.train import checkpoint
 from sr_cli.train.gradients import open_gradients
-from sr_cli.train.loop import learning_rate_at, start, train
+from sr_cli.train.loop import Means, learning_rate_at, start, train
+from sr_cli.train.objectives import open_objective
 
 
 def batch(size: int) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(1)
     return torch.rand(size, 3, 8, 8), torch.rand(size, 3, 32, 32)
+
+
+@contextmanager
+def opened(state):
+    with (
+        open_objective(state.config, None, None) as objective,
+        open_gradients(state.network, state.config, objective) as gradients,
+    ):
+        yield gradients
 
 
 def reference(state, low, high, loss):
@@ -32,11 +44,12 @@ LOSSES = {
 @pytest.mark.parametrize("loss", LOSSES)
 def test_shards_add_up_to_the_whole_batch(tiny, threads, loss):
     torch.set_num_threads(threads)
-    state = start(tiny(precision="float32", loss=loss, batch=4))
+    state = start(tiny(precision="float32", content=loss, batch=4))
     low, high = batch(4)
     value, expected = reference(state, low, high, LOSSES[loss])
-    with open_gradients(state.network, state.config) as gradients:
-        assert gradients(low, high) == pytest.approx(value, rel=1e-5)
+    with opened(state) as gradients:
+        found = gradients(low, high, 0, 0.0)["loss"].item()
+    assert found == pytest.approx(value, rel=1e-5)
     for parameter, gradient in zip(state.network.parameters(), expected, strict=True):
         scale = gradient.abs().max().clamp(min=1e-8)
         assert (parameter.grad - gradient).abs().max() <= 1e-4 * scale
@@ -46,8 +59,8 @@ def test_a_normalised_batch_stays_whole(tiny):
     torch.set_num_threads(2)
     state = start(tiny(precision="float32", normalization="batch", batch=4))
     low, high = batch(4)
-    with open_gradients(state.network, state.config) as gradients:
-        gradients(low, high)
+    with opened(state) as gradients:
+        gradients(low, high, 0, 0.0)
     assert state.network.merge_norm.num_batches_tracked == 1
 
 
@@ -55,8 +68,8 @@ def test_half_precision_is_near(tiny):
     states = [start(tiny(precision=p)) for p in ("float32", "bfloat16")]
     losses = []
     for state in states:
-        with open_gradients(state.network, state.config) as gradients:
-            losses.append(gradients(*batch(2)))
+        with opened(state) as gradients:
+            losses.append(gradients(*batch(2), 0, 0.0)["loss"].item())
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0] != losses[1]
 
@@ -66,10 +79,10 @@ def test_adam_moves_every_weight_by_its_own_gradient(
     tiny, crops, tmp_path, normalization
 ):
     """Whatever lies where in memory: fused Adam on a CPU doesn't look."""
-    settings = {"optimizer": "adam", "precision": "float32", "clip": 1e9, "steps": 3}
+    settings = {"optimizer": "adam", "precision": "float32", "clip": 0.0, "steps": 3}
     config = tiny(**settings, normalization=normalization, channels=16)
     state, plain = start(config), start(config)
-    list(train(state, crops, tmp_path / "checkpoint"))
+    list(train(state, Means(crops), tmp_path / "checkpoint"))
     network = plain.network.to(memory_format=torch.contiguous_format)
     tail = network.tail.weight
     rest = [p for p in network.parameters() if p is not tail]
@@ -96,10 +109,10 @@ def test_adam_moves_every_weight_by_its_own_gradient(
 
 def test_what_comes_back_from_a_checkpoint_lies_as_before(tiny, crops, tmp_path):
     path, state = tmp_path / "checkpoint", start(tiny(steps=2))
-    list(train(state, crops, path))
+    list(train(state, Means(crops), path))
     fresh = start(tiny(steps=3))
     checkpoint.restore(fresh, path)
-    list(train(fresh, crops, path))
+    list(train(fresh, Means(crops), path))
     adam = fresh.optimizers[0]
     for parameter, slots in adam.state.items():
         assert slots["exp_avg"].stride() == parameter.stride()

@@ -6,27 +6,46 @@ import torch
 
 from sr_cli.errors import ConfigError, OutOfMemoryError
 from sr_cli.train import checkpoint
-from sr_cli.train.data import Crops, Pair
+from sr_cli.train.data import Crops
+from sr_cli.train.feature_weights import load_features
 from sr_cli.train.loop import (
     PATIENCE,
+    Means,
     Rhythm,
-    StepReport,
-    ValidationReport,
     learning_rate_at,
     start,
     train,
 )
-from sr_cli.train.losses import PIXEL_LOSSES
+from sr_cli.train.losses import DISTANCES
+from sr_cli.train.photos import Pair, load_photos, picture_files
+from sr_cli.train.reports import StepReport, ValidationReport
+from sr_cli.train.validation import Validated
+
+ADVERSARIAL = {
+    "network": "srgan",
+    "adversarial_weight": 1e-2,
+    "discriminator_channels": 2,
+}
 
 
 def run(state, crops, path, **rhythm):
-    return list(train(state, crops, path, Rhythm(**rhythm)))
+    means = crops if isinstance(crops, Means) else Means(crops)
+    return list(train(state, means, path, Rhythm(**rhythm)))
 
 
 def everything(state) -> dict[str, torch.Tensor]:
-    slots = checkpoint._optimizer_tensors(state)
-    network = {f"network.{k}": v for k, v in state.network.state_dict().items()}
-    return network | {f"average.{k}": v for k, v in state.average.items()} | slots
+    parts = {
+        "network": state.network.state_dict(),
+        "average": state.average,
+    }
+    optimizers = list(state.optimizers)
+    if state.adversary is not None:
+        parts["adversary"] = state.adversary.network.state_dict()
+        optimizers.append(state.adversary.optimizer)
+    found = {f"{p}.{k}": v for p, part in parts.items() for k, v in part.items()}
+    for number, optimizer in enumerate(optimizers):
+        found |= checkpoint._slots(optimizer, f"optimizer.{number}")
+    return found
 
 
 def assert_same(one, other):
@@ -76,6 +95,74 @@ def test_three_and_three_updates_are_six(
     ]
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("content", ["mse", "vgg22", "squeeze"])
+def test_three_and_three_adversarial_updates_are_six(
+    tiny, crops, tmp_path, content, precision
+):
+    """Both optimisers, both networks, the average, and what they have seen."""
+    changes = ADVERSARIAL | {"content": content, "precision": precision}
+    config = tiny(**changes, gan="relativistic", accumulate=2)
+    features = None
+    if config.features:
+        features = load_features(config.features, "random", seed=0).features
+    means = Means(crops, features)
+    whole, first, second = (start(config) for _ in range(3))
+    reports = run(whole, means, tmp_path / "whole")
+    path = tmp_path / "halves"
+    run(first, means, path, stop=lambda: first.step == 3)
+    torch.manual_seed(99)
+    checkpoint.restore(second, path)
+    rest = run(second, means, path)
+    assert any(name.startswith("adversary.") for name in everything(whole))
+    assert_same(everything(whole), everything(second))
+    assert [r.losses for r in rest] == [r.losses for r in reports[3:]]
+
+
+def test_accumulated_batches_are_one_large_batch(tiny, photos, tmp_path):
+    """Up to rounding: the same crops, and the mean of their gradients."""
+    pairs = load_photos(picture_files(photos)).pairs
+    found = []
+    for batch, parts in ((4, 1), (2, 2), (1, 4)):
+        config = tiny(batch=batch, accumulate=parts, precision="float32", steps=3)
+        state = start(config)
+        reports = run(state, Crops(pairs, 32, batch, 0), tmp_path / "checkpoint")
+        found.append((reports, state))
+    for reports, state in found[1:]:
+        for one, other in zip(found[0][0], reports, strict=True):
+            assert one.loss == pytest.approx(other.loss, rel=1e-4)
+            assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
+        for one, other in zip(
+            found[0][1].network.parameters(), state.network.parameters(), strict=True
+        ):
+            assert torch.allclose(one, other, atol=2e-3)
+
+
+def test_a_run_that_diverges_ends_with_a_sentence(tiny, photos, tmp_path, monkeypatch):
+    pairs = load_photos(picture_files(photos)).pairs
+    config = tiny(steps=2000, channels=2, crop=16, batch=1, precision="float32")
+    seen = []
+
+    def exploding(output, target):
+        seen.append(None)
+        scale = 1.0 if len(seen) < 250 else 1e4
+        return (output - target).abs().mean() * scale
+
+    monkeypatch.setitem(DISTANCES, "l1", exploding)
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(ConfigError, match="has diverged") as error:
+        run(start(config), Crops(pairs, 16, 1, 0), path, save_every=100)
+    assert "run.safetensors" in error.value.hint
+    assert "--resume" in error.value.hint
+    assert checkpoint.read_average(path).step <= len(seen)
+
+
+def test_the_rate_can_drop_to_a_tenth(tiny):
+    config = tiny(steps=10, warmup=0, decay=4, schedule="drop", learning_rate=1.0)
+    rates = [learning_rate_at(step, config) for step in range(10)]
+    assert rates == [1.0] * 6 + [0.1] * 4
+
+
 def test_threads_do_not_race(tiny, crops, tmp_path):
     torch.set_num_threads(2)
     states = [start(tiny()) for _ in range(2)]
@@ -122,7 +209,7 @@ def test_validations_and_their_best(tiny, crops, tmp_path):
     state = start(tiny())
     reports = run(
         *(state, crops, tmp_path / "checkpoint"),
-        validate=lambda _: next(found),
+        validate=lambda _: Validated(next(found)),
         validate_every=2,
     )
     validations = [r for r in reports if isinstance(r, ValidationReport)]
@@ -140,7 +227,7 @@ def test_validations_and_their_best(tiny, crops, tmp_path):
 def test_validation_only_at_the_end(tiny, crops, tmp_path):
     reports = run(
         *(start(tiny()), crops, tmp_path / "checkpoint"),
-        validate=lambda _: 1.0,
+        validate=lambda _: Validated(1.0),
         validate_every=0,
     )
     assert [r.step for r in reports if isinstance(r, ValidationReport)] == [6]
@@ -166,7 +253,7 @@ def poisoned(monkeypatch):
             good = (output - target).abs().mean()
             return good * float("nan") if len(seen) in wanted else good
 
-        monkeypatch.setitem(PIXEL_LOSSES, "l1", nan_at)
+        monkeypatch.setitem(DISTANCES, "l1", nan_at)
 
     return poison
 
@@ -178,7 +265,7 @@ def test_an_update_without_numbers_is_skipped(
     state = start(tiny(normalization="batch", optimizer=optimizer))
     poisoned({1, 4})
     before = {k: v.clone() for k, v in state.network.state_dict().items()}
-    reports = train(state, crops, tmp_path / "checkpoint")
+    reports = train(state, Means(crops), tmp_path / "checkpoint")
     assert next(reports).skipped
     assert_same(before, state.network.state_dict())
     assert [r.skipped for r in reports] == [False, False, True, False, False]
@@ -193,6 +280,7 @@ def test_a_lost_run_ends_with_a_sentence(tiny, crops, tmp_path, poisoned):
     with pytest.raises(ConfigError, match=r"10 updates in a row.* number 13") as error:
         run(state, crops, path, save_every=3)
     assert "--learning-rate" in error.value.hint
+    assert str(path) in error.value.hint
     fresh = start(tiny(steps=50))
     checkpoint.restore(fresh, path)
     assert fresh.step == 12
@@ -203,14 +291,14 @@ def test_a_batch_that_does_not_fit(tiny, crops, tmp_path, monkeypatch):
     def too_large(_output, _target):
         raise torch.cuda.OutOfMemoryError
 
-    monkeypatch.setitem(PIXEL_LOSSES, "l1", too_large)
+    monkeypatch.setitem(DISTANCES, "l1", too_large)
     with pytest.raises(OutOfMemoryError, match="A batch of 2 crops"):
         run(start(tiny()), crops, tmp_path / "checkpoint")
 
 
 def test_infinite_gradients_are_skipped_too():
-    assert StepReport(1, 0.5, math.inf, 1e-3, 0.1).skipped
-    assert not StepReport(1, 0.5, 7.0, 1e-3, 0.1).skipped
+    assert StepReport(1, {"loss": 0.5}, math.inf, 1e-3, 0.1).skipped
+    assert not StepReport(1, {"loss": 0.5}, 7.0, 1e-3, 0.1).skipped
 
 
 @pytest.mark.parametrize(("amx", "chosen"), [(True, "bfloat16"), (False, "float32")])

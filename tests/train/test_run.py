@@ -1,15 +1,14 @@
-import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from sr_cli.bench.datasets import cache_folder
 from sr_cli.errors import ConfigError, DataError, DeviceError
 from sr_cli.train import checkpoint, devices
-from sr_cli.train.config import TrainConfig
-from sr_cli.train.datasets import find_photos
+from sr_cli.train.config import SYSTEMS, TrainConfig
 from sr_cli.train.loop import start
-from sr_cli.train.run import RunFolder, Session, settle
+from sr_cli.train.presets import preset
+from sr_cli.train.run import Origins, RunFolder, Session, read_wishes, settle
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def folder(tmp_path, tiny):
     """A run that was saved after no update."""
     folder = RunFolder(tmp_path / "run")
     session = Session(str(tmp_path / "photos"), save_every=7)
-    folder.begin(tiny(), session, 3)
+    folder.begin(tiny(), session, Origins(3))
     checkpoint.save(start(tiny()), folder.checkpoint)
     return folder
 
@@ -61,54 +60,87 @@ def test_a_run_is_not_begun_over_another(folder, tmp_path):
         begin(folder, {}, resume=True)
 
 
+def test_presets_and_wishes_over_them(tmp_path):
+    folder = RunFolder(tmp_path)
+    wanted = {"data": "div2k", "network": "srresnet", "preset": "paper"}
+    config, session = begin(folder, wanted | {"content": "vgg22", "steps": 5})
+    assert config.variation_weight == 2e-8  # SRResNet-VGG22's
+    assert (config.steps, config.crop, config.preset) == (5, 96, "paper")
+    assert session.init is None
+    wrong = wanted | {"content": "vgg99"}
+    with pytest.raises(ConfigError, match="vgg99"):
+        begin(folder, wrong)
+
+
+def test_srgan_begins_with_a_srresnet(tmp_path):
+    folder = RunFolder(tmp_path)
+    wanted = {"data": "div2k", "network": "srgan"}
+    config, session = begin(folder, wanted)
+    assert (config.network, session.init) == ("srgan", "srresnet")
+    paper = wanted | {"preset": "paper"}
+    with pytest.raises(ConfigError, match="begins with a trained SRResNet") as refusal:
+        begin(folder, paper)
+    assert "--init none" in refusal.value.hint
+    assert begin(folder, paper | {"init": "none"})[1].init is None
+    (tmp_path / "run").mkdir()
+    _, session = begin(folder, paper | {"init": str(tmp_path / "run")})
+    assert session.init == str(tmp_path / "run")
+
+
+def test_wishes_from_a_file(tmp_path):
+    path = tmp_path / "wishes.toml"
+    path.write_text('crop = 64\nlearning-rate = 1e-5\ndata = "photos"\n')
+    assert read_wishes(path) == {"crop": 64, "learning_rate": 1e-5, "data": "photos"}
+    path.write_text("crop = 64\ncrops = 3\nbatches = 1\n")
+    with pytest.raises(ConfigError, match="doesn't exist: batches, crops"):
+        read_wishes(path)
+    path.write_text("crop =")
+    with pytest.raises(ConfigError, match="Cannot read the settings"):
+        read_wishes(path)
+    with pytest.raises(ConfigError, match="Cannot read the settings"):
+        read_wishes(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="wrong kind"):
+        begin(RunFolder(tmp_path), {"data": "div2k", "crop": "large"})
+
+
+@pytest.mark.parametrize("network", SYSTEMS)
+def test_a_runs_settings_make_the_same_run_elsewhere(tmp_path, network):
+    config = replace(preset(network, "paper"), decay=None, seed=4)
+    first = RunFolder(tmp_path / "first")
+    session = Session("div2k", init="none", tensorboard=True, cache_gib=1.5)
+    first.begin(config, session, Origins(3, "x", ("y", "z")))
+    assert first.read_settings() == (session, Origins(3, "x", ("y", "z")))
+    wishes = read_wishes(first.settings)
+    again, same = begin(RunFolder(tmp_path / "second"), wishes)
+    assert (again, same) == (
+        replace(config, decay=again.decay),
+        replace(session, init=None),
+    )
+
+
 def test_settings_can_be_read_by_people_and_leftovers_go(folder, tiny):
     stale = folder.path / ".srup-0123.part"
     stale.touch()
-    folder.begin(tiny(), Session("div2k"), 800)
+    folder.begin(tiny(), Session("div2k"), Origins(800, "srresnet (sha256 5)"))
     assert not stale.exists()
-    settings = json.loads(folder.settings.read_text())
-    assert settings["config"]["channels"] == 8
-    assert folder.read_settings() == (Session("div2k"), 800)
+    assert "\nchannels = 8\n" in folder.settings.read_text()
+    origins = Origins(800, "srresnet (sha256 5)")
+    assert folder.read_settings() == (Session("div2k"), origins)
     facts = folder.facts(tiny(), 4, 7200.0)
-    assert (facts.steps, facts.hours, facts.data, facts.photos) == (
-        4,
-        2.0,
-        "div2k",
-        800,
-    )
+    told = (facts.steps, facts.hours, facts.data, facts.photos, facts.init)
+    assert told == (4, 2.0, "div2k", 800, origins.init)
 
 
 def test_damaged_settings(folder):
     folder.settings.write_text("{")
-    with pytest.raises(DataError, match=r"Cannot read .*config\.json"):
+    with pytest.raises(DataError, match=r"Cannot read .*config\.toml"):
         folder.read_settings()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path, tiny):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="Cannot write to"):
-        RunFolder(tmp_path / "file" / "run").begin(tiny(), Session("x"), 1)
-
-
-def test_known_photos_are_found_in_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="div2k is not on this machine") as refusal:
-        find_photos("DIV2K")
-    assert "https://data.vision.ee.ethz.ch/cvl/DIV2K/" in refusal.value.hint
-    (tmp_path / "div2k").mkdir()
-    assert find_photos("div2k").resolve() == tmp_path / "div2k"
-    (cache_folder() / "div2k").mkdir(parents=True)
-    assert find_photos("div2k") == tmp_path / "srup/datasets/div2k"
-
-
-def test_folders_that_are_none(tmp_path):
-    (tmp_path / "file").touch()
-    assert find_photos(str(tmp_path)) == tmp_path
-    with pytest.raises(DataError, match="is a file, not a folder"):
-        find_photos(str(tmp_path / "file"))
-    with pytest.raises(DataError, match="is no folder"):
-        find_photos(str(tmp_path / "none"))
+        RunFolder(tmp_path / "file" / "run").begin(tiny(), Session("x"), Origins())
 
 
 def test_devices(monkeypatch):

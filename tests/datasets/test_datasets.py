@@ -1,14 +1,16 @@
-"""Finding sets by name, in a folder, in the cache."""
+"""Finding sets by name, in a folder, in the cache, or by getting them."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from sr_cli.bench.datasets import (
-    BENCHMARKS,
+from sr_cli.datasets import (
+    KNOWN_SETS,
     cache_folder,
     find_dataset,
+    find_photos,
+    is_known_set,
     pictures_in,
 )
 from sr_cli.errors import DataError
@@ -27,14 +29,17 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("row", BENCHMARKS)
+MEASURED = [row for row in KNOWN_SETS if row.measuring]
+
+
+@pytest.mark.parametrize("row", MEASURED, ids=lambda row: row.id)
 @pytest.mark.parametrize("spell", [str.lower, str.upper, str.title])
 def test_a_benchmark_is_found_in_data_in_any_case(row, spell, tmp_path):
-    folder = fill(tmp_path / "sets" / row.folder, "2.png", "1.png")
+    folder = fill(tmp_path / "sets" / row.measuring.folder, "2.png", "1.png")
     found = find_dataset(spell(row.id), tmp_path / "sets")
     assert found.id == row.id
     assert found.files == (folder / "1.png", folder / "2.png")
-    assert found.expected == row.pictures
+    assert found.expected == row.measuring.pictures
 
 
 def test_the_folder_may_be_spelt_otherwise(tmp_path):
@@ -117,3 +122,62 @@ def test_where_the_cache_is(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert cache_folder() == tmp_path / "local" / "srup" / "datasets"
+
+
+@pytest.mark.parametrize("row", KNOWN_SETS, ids=lambda row: row.id)
+def test_known_photos_are_found_in_the_cache_then_here(row, tmp_path):
+    name = row.id.title()
+    assert is_known_set(name)
+    with pytest.raises(DataError, match=f"{row.id} is not on this machine") as error:
+        find_photos(name)
+    assert row.training.source.address in error.value.hint
+    here = fill(tmp_path / name, "a.png")
+    assert find_photos(name).resolve() == here
+    cached = fill(cache_folder() / row.training.folder, "a.png")
+    assert find_photos(name) == cached
+
+
+def test_photos_of_nobody(tmp_path):
+    fill(tmp_path / "mine", "a.png")
+    (tmp_path / "file").touch()
+    assert not is_known_set("mine")
+    assert find_photos(str(tmp_path / "mine")) == tmp_path / "mine"
+    with pytest.raises(DataError, match="file is a file, not a folder"):
+        find_photos("file")
+    with pytest.raises(DataError, match=r"is no folder.*div2k, flickr2k, bsds300"):
+        find_photos("none")
+
+
+class Obtained(list):
+    """Gets any set at once, and remembers that it did."""
+
+    def __call__(self, row, part):
+        self.append((row.id, part.folder))
+        return fill(cache_folder() / part.folder, "1.png")
+
+
+def test_what_is_missing_is_obtained_once():
+    obtain = Obtained()
+    for _ in range(2):
+        assert find_photos("div2k", obtain) == cache_folder() / "div2k"
+        found = find_dataset("DIV2K", obtain=obtain)
+        assert found.files == (cache_folder() / "DIV2K_valid_HR" / "1.png",)
+        assert found.expected == 100
+        assert find_photos("set5", obtain) == cache_folder() / "Set5"
+        assert find_dataset("set5", obtain=obtain).expected == 5
+    assert obtain == [
+        ("div2k", "div2k"),
+        ("div2k", "DIV2K_valid_HR"),
+        ("set5", "Set5"),
+    ]
+
+
+def test_nothing_is_obtained_in_place_of_what_was_named(tmp_path):
+    obtain = Obtained()
+    with pytest.raises(DataError, match="leave --data out to have them downloaded"):
+        find_dataset("set5", tmp_path, obtain)
+    with pytest.raises(DataError, match="flickr2k is no set or folder"):
+        find_dataset("flickr2k", obtain=obtain)
+    fill(tmp_path / "Set14", "1.png")
+    assert find_dataset("Set14", obtain=obtain).id == "set14"
+    assert obtain == []

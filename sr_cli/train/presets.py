@@ -1,0 +1,94 @@
+"""Values that belong together: the paper's, and ours.
+
+"paper" is Ledig et al. (arXiv 1609.04802v5), section 3.2, for SRResNet and SRGAN; for
+the two networks that it compares with, Dong et al. (arXiv 1501.00092) and Shi et al.
+(arXiv 1609.05158) as far as a common loop allows.  "srup" is what trained best here:
+`weights/TRAINING.md` has the measurements, and says which choices have none.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sr_cli.errors import ConfigError
+from sr_cli.train.config import PIXEL_LOSSES, SYSTEMS, System, TrainConfig
+
+PresetName = Literal["srup", "paper"]
+PRESET_NAMES: tuple[PresetName, ...] = ("srup", "paper")
+
+_PAPER = {
+    "normalization": "batch",
+    "target_range": "signed",
+    "steps": 1_000_000,
+    "batch": 16,
+    "crop": 96,
+    "sampling": "uniform",
+    "content": "mse",
+    "feature_distance": "mse",
+    "feature_scale": 1 / 12.75,
+    "optimizer": "adam",
+    "learning_rate": 1e-4,
+    "beta2": 0.999,
+    "tail_rate": 1.0,
+    "weight_decay": 0.0,
+    "warmup": 0,
+    "decay": 0,
+    "clip": 0.0,
+    "ema": 0.0,
+}
+
+# Networks of 20,000 to 60,000 weights on luma: small enough for a CPU.
+_SMALL = {"target_range": "unit", "normalization": "none"}
+
+_PRESETS: Mapping[tuple[System, PresetName], Mapping[str, Any]] = {
+    ("srresnet", "srup"): {},
+    ("srresnet", "paper"): _PAPER,
+    ("srgan", "srup"): {
+        "steps": 50_000,
+        "batch": 8,
+        "crop": 128,
+        "content": "vgg22-pre+squeeze",
+        "feature_distance": "l1",
+        "pixel_weight": 1.0,
+        "adversarial_weight": 5e-3,
+        "gan": "relativistic",
+        "discriminator": "patch",
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "weight_decay": 0.0,
+    },
+    ("srgan", "paper"): {
+        **_PAPER,
+        "steps": 200_000,
+        "content": "vgg54",
+        "adversarial_weight": 1e-3,
+        "schedule": "drop",
+        "decay": 100_000,
+    },
+    ("srcnn", "srup"): {"crop": 96, "batch": 16, "weight_decay": 0.0},
+    ("srcnn", "paper"): {**_PAPER, **_SMALL},
+    ("espcn", "srup"): {"crop": 96, "batch": 16, "weight_decay": 0.0},
+    ("espcn", "paper"): {**_PAPER, **_SMALL},
+}
+
+
+def preset(
+    network: System, name: PresetName = "srup", content: str | None = None
+) -> TrainConfig:
+    """Return the settings `name` of `network`, with `content` as its content loss.
+
+    Raises:
+        ConfigError: there is no such network, preset or content loss.
+    """
+    if network not in SYSTEMS or name not in PRESET_NAMES:
+        raise ConfigError(
+            f"There is no preset {name!r} of {network!r}",
+            f"Networks: {', '.join(SYSTEMS)}; presets: {', '.join(PRESET_NAMES)}",
+        )
+    values = dict(_PRESETS[network, name])
+    if content is not None:
+        values["content"] = content
+    if (network, name) == ("srresnet", "paper") and (
+        values["content"] not in PIXEL_LOSSES
+    ):
+        values["variation_weight"] = 2e-8  # SRResNet-VGG22: section 3.2
+    return TrainConfig(network=network, preset=name, **values)

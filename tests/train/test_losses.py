@@ -1,0 +1,84 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sr_cli.train.losses import (
+    DISTANCES,
+    feature_distance,
+    relativistic_gan,
+    standard_gan,
+    total_variation,
+)
+
+
+def test_pixel_losses_by_their_formulas():
+    torch.manual_seed(0)
+    a, b = torch.rand(2, 2, 3, 8, 8)
+    assert DISTANCES["mse"](a, b) == pytest.approx(((a - b) ** 2).mean().item())
+    assert DISTANCES["l1"](a, b) == pytest.approx((a - b).abs().mean().item())
+    root = torch.sqrt((a - b) ** 2 + 1e-6).mean().item()
+    assert DISTANCES["charbonnier"](a, b) == pytest.approx(root)
+
+
+def test_the_papers_scale_of_features():
+    """1/12.75 on the maps is 0.006 on their loss (section 3.2)."""
+    torch.manual_seed(0)
+    ours, theirs = torch.rand(2, 1, 8, 4, 4)
+    found = feature_distance([ours], [theirs], "mse", 1 / 12.75)
+    assert found == pytest.approx(0.00615 * F.mse_loss(ours, theirs).item(), rel=1e-3)
+
+
+def test_several_maps_count_alike():
+    one, other = [torch.zeros(1, 2, 3, 3)] * 2, [torch.ones(1, 2, 3, 3)] * 2
+    other[1] = other[1] * 3
+    assert feature_distance(one, other, "l1", 1.0) == pytest.approx(2.0)
+
+
+def test_relative_distances_forget_the_scale():
+    torch.manual_seed(0)
+    ours, theirs = torch.rand(2, 1, 8, 4, 4)
+    found = feature_distance([ours], [theirs], "relative", 1.0)
+    expected = (ours - theirs).abs().mean() / theirs.abs().mean()
+    assert found.item() == pytest.approx(expected.item())
+    for scale in (1e-3, 50.0):
+        again = feature_distance([ours * scale], [theirs * scale], "relative", 1.0)
+        assert again.item() == pytest.approx(found.item(), rel=1e-5)
+
+
+@given(st.floats(-20.0, 20.0), st.floats(-20.0, 20.0))
+def test_gan_losses_are_the_textbooks(real, fake):
+    logits = torch.tensor([real], dtype=torch.float64), torch.tensor([fake]).double()
+    told, fooled = standard_gan(*logits)
+    of_real, of_fake = (torch.sigmoid(x) for x in logits)
+    assert told.item() == pytest.approx(
+        -(of_real.log() + (1 - of_fake).log()).item(), abs=1e-6
+    )
+    assert fooled.item() == pytest.approx(-of_fake.log().item(), abs=1e-6)
+
+
+def test_a_relativistic_judge_compares():
+    real, fake = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 1.0])
+    told, fooled = relativistic_gan(real, fake)
+    assert told < math.log(2.0) < fooled
+    for shift in (-7.0, 30.0):
+        again = relativistic_gan(real + shift, fake + shift)
+        assert torch.allclose(torch.stack(again), torch.stack((told, fooled)))
+    swapped = relativistic_gan(fake, real)
+    assert torch.allclose(torch.stack(swapped), torch.stack((fooled, told)))
+
+
+def test_total_variation():
+    flat = torch.full((2, 3, 5, 5), 0.3, requires_grad=True)
+    assert total_variation(flat).item() == pytest.approx(0.0, abs=1e-3)
+    (gradient,) = torch.autograd.grad(total_variation(flat), flat)
+    assert gradient.isfinite().all()
+    ramp = torch.arange(5.0).expand(1, 1, 5, 5)  # slope 1 to the right
+    assert total_variation(ramp).item() == pytest.approx(16.0)
+    both = ramp + 2.0 * ramp.mT
+    assert total_variation(both).item() == pytest.approx(16.0 * 5**0.5)
+    twice = total_variation(both.expand(2, 1, 5, 5))
+    assert twice.item() == pytest.approx(16.0 * 5**0.5)
