@@ -21,6 +21,8 @@ _QUIET = 1e-3
 """Standard deviation of the last convolution's first weights, as in Dong et al.:
 training begins at bicubic enlargement."""
 
+_TANH_GAIN = 20.0
+
 
 def luma(rgb: Tensor) -> Tensor:
     """Return the luma (N, 1, h, w) of `rgb` (N, 3, h, w), in its units."""
@@ -92,6 +94,10 @@ def initialize(
     last.  The first filters sum to zero, for a correction depends on detail and not on
     how bright a place is: so it is learnt in half the updates, and without it Adam's
     first updates at 1e-3, all of one sign, silence every ReLU of SRCNN for good.
+
+    Detail is a few hundredths of the range from black to white, where tanh is as good
+    as a straight line, and a network of straight lines sharpens and no more: 7,000
+    updates ended 0.3 dB below 800 that began with first filters 20 times as large.
     """
     for convolution in (head, mapping):
         if activation == "relu":
@@ -102,6 +108,8 @@ def initialize(
     nn.init.normal_(tail.weight, std=_QUIET)
     with torch.no_grad():
         head.weight -= head.weight.mean(dim=(1, 2, 3), keepdim=True)
+        if activation == "tanh":
+            head.weight *= _TANH_GAIN
     for convolution in (head, mapping, tail):
         assert convolution.bias is not None
         nn.init.zeros_(convolution.bias)

@@ -38,6 +38,15 @@ _PAPER = {
 
 # Networks of 20,000 to 60,000 weights on luma: small enough for a CPU.
 _SMALL = {"target_range": "unit", "normalization": "none"}
+_SMALL_OURS = {
+    "steps": 20_000,
+    "crop": 96,
+    "batch": 16,
+    "optimizer": "adam",
+    "learning_rate": 2e-3,
+    "tail_rate": 1.0,
+    "weight_decay": 0.0,
+}
 
 _PRESETS: Mapping[tuple[System, PresetName], Mapping[str, Any]] = {
     ("srresnet", "srup"): {},
@@ -64,9 +73,9 @@ _PRESETS: Mapping[tuple[System, PresetName], Mapping[str, Any]] = {
         "schedule": "drop",
         "decay": 100_000,
     },
-    ("srcnn", "srup"): {"crop": 96, "batch": 16, "weight_decay": 0.0},
+    ("srcnn", "srup"): _SMALL_OURS,
     ("srcnn", "paper"): {**_PAPER, **_SMALL},
-    ("espcn", "srup"): {"crop": 96, "batch": 16, "weight_decay": 0.0},
+    ("espcn", "srup"): _SMALL_OURS,
     ("espcn", "paper"): {**_PAPER, **_SMALL},
 }
 

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from sr_cli import datasets
+from sr_cli.bench import training
+from sr_cli.bench.quiet import Quietness
 from sr_cli.cli import cli, main
 from sr_cli.picture import Picture, write
 
@@ -137,3 +140,105 @@ def test_baselines_need_no_torch(photos):
         "assert not {'torch', 'onnxruntime', 'openvino'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_default_can_be_named(photos):
+    named, _ = run("pictures", photos, "--baselines-only", "--json", "-")
+    unnamed, _ = run(photos, "--baselines-only", "--json", "-")
+    assert json.loads(named)["dataset"] == json.loads(unnamed)["dataset"] == "photos"
+
+
+def test_options_may_come_before_the_set(photos):
+    out, _ = run("--baselines-only", photos)
+    assert "photos: 3 pictures" in out
+
+
+def test_a_folder_called_like_a_command(photos, tmp_path, monkeypatch):
+    photos.rename(tmp_path / "training")
+    monkeypatch.chdir(tmp_path)
+    out, _ = run("./training", "--baselines-only")
+    assert "training: 3 pictures" in out
+    assert exit_of("--baselines-only", "training") == 0
+
+
+def test_help_names_the_measurements():
+    out, _ = run("--help")
+    assert "pictures " in out
+    assert "training " in out
+    assert run("-h") == (out, "")
+
+
+@pytest.mark.parametrize("words", [["bench"], ["bench", "training"]])
+def test_help_loads_nothing_heavy(words):
+    code = (
+        "import sys; from sr_cli.cli import cli;"
+        f"cli([*{words!r}, '--help'], standalone_mode=False);"
+        "assert not {'torch', 'numpy', 'onnx', 'openvino'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.fixture
+def tiny_training(monkeypatch):
+    """Lets `srup bench training` measure a tiny network on a machine said to be idle,
+    or as busy as the value that is set."""
+    measure = training.measure
+    busy = [0.0]
+
+    def tiny(workload, on_progress, *, profile):
+        small = replace(workload, blocks=1, channels=8, photos=2, photo_side=64)
+        found = measure(small, on_progress, profile=profile)
+        return replace(found, quietness=Quietness("cpu time of others", tuple(busy)))
+
+    monkeypatch.setattr(training, "measure", tiny)
+    monkeypatch.setattr(training, "_SETTLE", 0.0)
+    return busy
+
+
+TINY_TRAINING = (
+    *("training", "--batch", 2, "--crop", 32, "--repeats", 2, "--updates", 1),
+    *("--device", "cpu"),
+)
+
+
+def test_training_shows_all_loops_and_the_loader(tiny_training, tmp_path):
+    report = tmp_path / "training.json"
+    out, err = run(*TINY_TRAINING, "--json", report)
+    for words in ("plain torch", "Muon", "Adam", "loader", "times plain", "2 turns"):
+        assert words in out
+    assert "Where the time goes" not in out
+    assert err == ""
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["workload"]["batch"] == 2
+    assert found["profile"] is None
+    assert found["quiet"] is True
+
+
+def test_training_with_a_profile(tiny_training):
+    out, _ = run(*TINY_TRAINING, "--profile")
+    assert "Where the time goes" in out
+    assert "%" in out
+
+
+def test_training_as_json_alone_on_a_busy_machine(tiny_training):
+    tiny_training[:] = [0.0, 0.31]
+    out, err = run(*TINY_TRAINING, "--json", "-")
+    assert json.loads(out)["quiet"] is False
+    assert "not quiet: other programs used up to 31% of the cores" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--crop", 18], 1, "can't be halved twice"),
+        (["--crop", 8], 2, "--crop"),
+        (["--batch", 0], 2, "--batch"),
+        (["--json", "gone/a.json"], 1, "no folder gone"),
+        (["set5"], 2, "unexpected extra argument"),
+    ],
+)
+def test_what_can_go_wrong_with_training(arguments, code, message, in_photos, capsys):
+    assert exit_of("training", *arguments) == code
+    out, err = capsys.readouterr()
+    assert message in err
+    assert out == ""
