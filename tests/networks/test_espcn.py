@@ -43,3 +43,13 @@ def test_the_papers_size():
     network = ESPCN(Architecture(family="espcn"))
     expected = 5 * 5 * 64 + 64 + 3 * 3 * 64 * 32 + 32 + 3 * 3 * 32 * 16 + 16
     assert sum(p.numel() for p in network.parameters()) == expected == 24_752
+
+
+def test_its_first_units_are_no_straight_lines():
+    """Detail of ±0.05 must bend tanh, or all that is learnt is to sharpen."""
+    torch.manual_seed(0)
+    network = ESPCN(Architecture(family="espcn"))
+    detail = 0.5 + 0.05 * torch.randn(1, 1, 32, 32)
+    before = network.head(detail)
+    bent = (before - torch.tanh(before)).abs().mean() / before.abs().mean()
+    assert 0.1 < bent < 0.8

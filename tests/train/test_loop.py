@@ -1,11 +1,15 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from sr_cli import picture
+from sr_cli.degrade import downscale
 from sr_cli.errors import ConfigError, OutOfMemoryError
 from sr_cli.train import checkpoint
+from sr_cli.train.config import TrainConfig
 from sr_cli.train.data import Crops
 from sr_cli.train.feature_weights import load_features
 from sr_cli.train.loop import (
@@ -202,6 +206,29 @@ def test_one_patch_is_learnt_by_heart(tiny, tmp_path, optimizer):
     reports = run(start(config), crops, tmp_path / "checkpoint")
     assert reports[-1].loss < 0.35 * reports[0].loss
     assert all(report.learning_rate <= 1e-2 for report in reports)
+
+
+def test_one_crop_is_overfitted_to_40_db(tmp_path):
+    """All eight ways that it can lie, by one small network, in 200 updates."""
+    photo = Path(__file__).parent.parent.parent / "examples" / "cat.jpg"
+    high = picture.read(photo).pixels[60:92, 100:132].copy()
+    crops = Crops([Pair(high, downscale(high, 4))], 32, 4, seed=0)
+    config = TrainConfig(
+        blocks=4,
+        channels=48,
+        crop=32,
+        batch=4,
+        steps=200,
+        warmup=10,
+        content="mse",
+        learning_rate=6e-3,
+        weight_decay=0.0,
+        ema=0.9,
+        precision="float32",
+    )
+    reports = run(start(config), crops, tmp_path / "checkpoint")
+    assert reports[0].loss > 0.01
+    assert max(report.loss for report in reports[-5:]) < 1e-4  # 40 dB
 
 
 def test_validations_and_their_best(tiny, crops, tmp_path):
