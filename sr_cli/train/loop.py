@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ from sr_cli.train.parallel import ALONE, Team
 from sr_cli.train.reports import Report, StepReport, ValidationReport
 from sr_cli.train.validation import Validate
 
+T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 
 PATIENCE = 10
@@ -109,37 +111,40 @@ def _tensor(pixels: Pixels | Tensor, device: torch.device) -> Tensor:
     return moved.permute(0, 3, 1, 2).float().div_(255.0)
 
 
+def _ahead(make: Callable[[int], T], steps: range) -> Iterator[T]:
+    """Yield `make(step)` for every step; another thread makes the next one."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        coming = worker.submit(make, steps.start)
+        for step in steps:
+            made = coming.result()
+            coming = worker.submit(make, step + 1)
+            yield made
+
+
 def _batches(
     means: Means, steps: range, config: TrainConfig, device: torch.device
 ) -> Iterator[list[tuple[Tensor, Tensor]]]:
     """Yield every update's batches, as many as are accumulated.
 
-    On the CPU the next ones are cut by another thread while these are trained on, in
-    numpy alone: torch's operations would start a second team of OpenMP threads there.
-    On a GPU the copy is asked for one update ahead, so that it overlaps.
+    On the CPU the other thread works in numpy alone: torch's operations would start a
+    second team of OpenMP threads.  For a GPU it sends the batches there as well.
     """
     crops, team, parts = means.crops, means.team, config.accumulate
     world = team.world * parts
+    ranks = range(team.rank * parts, (team.rank + 1) * parts)
 
     def cut(step: int) -> list[tuple[Pixels | Tensor, Pixels | Tensor]]:
-        ranks = range(team.rank * parts, (team.rank + 1) * parts)
         return [crops.batch(step, rank, world) for rank in ranks]
 
-    def moved(
+    def send(
         batches: list[tuple[Pixels | Tensor, Pixels | Tensor]],
     ) -> list[tuple[Tensor, Tensor]]:
         return [(_tensor(low, device), _tensor(high, device)) for low, high in batches]
 
-    if isinstance(crops, DeviceCrops):
-        for step in steps:
-            yield moved(cut(step))
-        return
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        coming = worker.submit(cut, steps.start)
-        for step in steps:
-            batches = coming.result()
-            coming = worker.submit(cut, step + 1)
-            yield moved(batches)
+    if device.type == "cpu":
+        yield from map(send, _ahead(cut, steps))
+    else:
+        yield from _ahead(lambda step: send(cut(step)), steps)
 
 
 def _update_average(state: RunState) -> None:

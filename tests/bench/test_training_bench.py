@@ -153,7 +153,7 @@ def test_everything_is_measured_in_turns(monkeypatch):
     assert found.loader_ratio.median == pytest.approx(30.0)
     assert found.rows[0].crops_per_second.median == pytest.approx(2 / 0.9)
     assert found.profile is None
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_the_real_loop_is_what_is_measured(tmp_path, monkeypatch):
