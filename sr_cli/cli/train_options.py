@@ -32,6 +32,7 @@ HELP = {
     "feature_jitter": "Compare features on a part that is moved by up to so many "
     "pixels, anew for every update; keeps lattices away.",
     "pixel_weight": "Of an l1 loss on pixels beside a content loss of features.",
+    "consistency_weight": "Of an l1 loss between means of 4x4 pixels: keeps colours.",
     "variation_weight": "Of the total variation.",
     "adversarial_weight": "Of what the discriminator says; 0.001 in the paper.",
     "gan": "standard as in the paper; relativistic as in ESRGAN.",

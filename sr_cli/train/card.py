@@ -48,6 +48,8 @@ def _content(config: TrainConfig) -> str:
         terms[0] = f"{config.content_weight:g} × {terms[0]}"
     if config.pixel_weight:
         terms.append(f"{config.pixel_weight:g} × l1 of pixels")
+    if config.consistency_weight:
+        terms.append(f"{config.consistency_weight:g} × l1 of 4×4 means")
     if config.variation_weight:
         terms.append(f"{config.variation_weight:g} × total variation")
     return " + ".join(terms)

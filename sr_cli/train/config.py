@@ -21,7 +21,7 @@ RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "signed": (-1.0, 1
 _AT_LEAST_ONE = ("blocks", "channels", "batch", "accumulate", "steps")
 _NOT_NEGATIVE = (
     *("warmup", "seed", "clip", "feature_jitter", "content_weight", "pixel_weight"),
-    *("adversarial_weight", "variation_weight"),
+    *("consistency_weight", "variation_weight", "adversarial_weight"),
 )
 
 
@@ -70,6 +70,9 @@ class TrainConfig:
     blind to there becomes a lattice in the output."""
     pixel_weight: float = 0.0
     """Of an l1 term beside a content loss of features."""
+    consistency_weight: float = 0.0
+    """Of an l1 loss between the means of blocks as large as a low-resolution pixel:
+    what is invented must not change the colours."""
     variation_weight: float = 0.0
     """Of the total variation."""
     adversarial_weight: float = 0.0

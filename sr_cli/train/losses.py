@@ -64,6 +64,11 @@ def feature_distance(
     return torch.stack(distances).mean()
 
 
+def consistency(output: Tensor, target: Tensor, scale: int = 4) -> Tensor:
+    """Return the l1 distance of the means of blocks of `scale` × `scale` pixels."""
+    return F.avg_pool2d(output - target, scale).abs().mean()
+
+
 def total_variation(output: Tensor) -> Tensor:
     """Return the sum over each picture's pixels of the gradient's length.
 

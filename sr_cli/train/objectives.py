@@ -18,6 +18,7 @@ from sr_cli.train.config import RANGES, TrainConfig
 from sr_cli.train.losses import (
     DISTANCES,
     GAN_LOSSES,
+    consistency,
     feature_distance,
     total_variation,
 )
@@ -64,6 +65,9 @@ class ContentLoss:
             terms.append(
                 ("pixel", config.pixel_weight, DISTANCES["l1"](output, target))
             )
+        if config.consistency_weight:
+            kept = consistency(output, target)
+            terms.append(("consistency", config.consistency_weight, kept))
         if config.variation_weight:
             variation = total_variation(output)
             terms.append(("variation", config.variation_weight, variation))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sr_cli.train.losses import (
     DISTANCES,
+    consistency,
     feature_distance,
     relativistic_gan,
     standard_gan,
@@ -69,6 +70,16 @@ def test_a_relativistic_judge_compares():
         assert torch.allclose(torch.stack(again), torch.stack((told, fooled)))
     swapped = relativistic_gan(fake, real)
     assert torch.allclose(torch.stack(swapped), torch.stack((fooled, told)))
+
+
+def test_consistency_sees_colours_and_not_detail():
+    torch.manual_seed(0)
+    target = torch.rand(2, 3, 16, 16)
+    detail = torch.rand(2, 3, 16, 16)
+    detail -= F.avg_pool2d(detail, 4).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert consistency(target + detail, target).item() == pytest.approx(0.0, abs=1e-6)
+    shifted = consistency(target + detail - 0.02, target).item()
+    assert shifted == pytest.approx(0.02, rel=1e-4)
 
 
 def test_total_variation():

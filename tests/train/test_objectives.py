@@ -52,13 +52,14 @@ def opened():
 
 
 CONTENTS = ["mse", "l1", "charbonnier", "vgg22", "vgg54", "vgg54-pre", "squeeze"]
-NOTHING = {"content_weight": 0.0, "pixel_weight": 0.0, "variation_weight": 0.0}
+NOTHING = {"content_weight": 0.0}
 
 
 OF_CONTENT = [
     *({"content": content, "content_weight": 1.0} for content in CONTENTS),
     {"pixel_weight": 1.0},
     {"variation_weight": 1.0},
+    {"consistency_weight": 1.0},
 ]
 
 
