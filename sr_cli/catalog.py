@@ -96,6 +96,12 @@ MODELS: tuple[ModelSpec, ...] = (
         sha256="849cf196b4e154b322346dd0239b12f45593f92e9308b6458c98a6f32ab0c55c",
         summary="Faithful: the paper's generator without BatchNorm",
     ),
+    ModelSpec(
+        id="espcn",
+        architecture=Architecture(family="espcn"),
+        sha256="45194389199b27d82ffdc155938a4813eb7a45d163a0de2d243fc6cd0da01bc4",
+        summary="Fast: three small convolutions on luma",
+    ),
 )
 
 

@@ -92,10 +92,11 @@ def _settings(config: TrainConfig) -> dict[str, str]:
 
 
 def _recipe(facts: TrainingFacts) -> list[str]:
-    """Set the recipe beside the paper's: `sr_cli.train.presets`."""
+    """Tell the recipe, beside the paper's for SRResNet and SRGAN.
+
+    Dong et al. and Shi et al. trained in ways that a table of these rows can't tell.
+    """
     config = facts.config
-    pixels = None if config.features else config.content
-    theirs = preset(config.network, "paper", pixels if config.adversarial else None)
     photos = "" if facts.photos is None else f"{facts.photos:,} photos "
     updates = f"{facts.steps:,}"
     if facts.steps < config.steps:
@@ -109,6 +110,11 @@ def _recipe(facts: TrainingFacts) -> list[str]:
     }
     if facts.features:
         here["feature network"] = "; ".join(facts.features)
+    if config.network in ("srcnn", "espcn"):
+        rows = [f"| {name} | {value} |" for name, value in here.items()]
+        return ["| | here |", "|---|---|", *rows]
+    pixels = None if config.features else config.content
+    theirs = preset(config.network, "paper", pixels if config.adversarial else None)
     paper = _settings(theirs) | {
         "low resolution": "bicubic",
         "photos": "350,000 of ImageNet",

@@ -1,9 +1,12 @@
 """Values that belong together: the paper's, and ours.
 
-"paper" is Ledig et al. (arXiv 1609.04802v5), section 3.2, for SRResNet and SRGAN; for
-the two networks that it compares with, Dong et al. (arXiv 1501.00092) and Shi et al.
-(arXiv 1609.05158) as far as a common loop allows.  "srup" is what trained best here:
-`weights/TRAINING.md` has the measurements, and says which choices have none.
+"paper" is Ledig et al. (arXiv 1609.04802v5), section 3.2, for SRResNet and SRGAN.  For
+the two networks that it compares with it is the loss and the crops of Dong et al.
+(arXiv 1501.00092, section 4) and Shi et al. (arXiv 1609.05158, section 3.2), with Adam
+in the place of their gradient descent, at a rate that suits it.
+
+"srup" is what trained best here: `weights/TRAINING.md` has the measurements, and says
+which choices have none.
 """
 
 from collections.abc import Mapping
@@ -36,8 +39,8 @@ _PAPER = {
     "ema": 0.0,
 }
 
-# Networks of 20,000 to 60,000 weights on luma: small enough for a CPU.
-_SMALL = {"target_range": "unit", "normalization": "none"}
+_PLAIN = {"target_range": "unit", "normalization": "none"}
+# Networks of 20,000 to 60,000 weights: small enough for a CPU.
 _SMALL_OURS = {
     "steps": 20_000,
     "crop": 96,
@@ -74,9 +77,17 @@ _PRESETS: Mapping[tuple[System, PresetName], Mapping[str, Any]] = {
         "decay": 100_000,
     },
     ("srcnn", "srup"): _SMALL_OURS,
-    ("srcnn", "paper"): {**_PAPER, **_SMALL},
+    # Sub-images of 33 pixels, here a multiple of 4; a tenth of the rate at the end.
+    ("srcnn", "paper"): {
+        **_PAPER,
+        **_PLAIN,
+        "crop": 32,
+        "batch": 128,
+        "tail_rate": 0.1,
+    },
     ("espcn", "srup"): _SMALL_OURS,
-    ("espcn", "paper"): {**_PAPER, **_SMALL},
+    # Sub-images of 17 low-resolution pixels.
+    ("espcn", "paper"): {**_PAPER, **_PLAIN, "crop": 68, "learning_rate": 1e-3},
 }
 
 
