@@ -61,8 +61,10 @@ def _schedule(config: TrainConfig) -> str:
         rate += f", {config.warmup:,} of warm-up"
     if config.decay == 0:
         return rate
-    last = "all" if config.decay is None else f"the last {config.decay:,}"
-    how = "a tenth in" if config.schedule == "drop" else "a cosine to 0 over"
+    drops = config.schedule == "drop"
+    every = "the last half" if drops else "all"
+    last = every if config.decay is None else f"the last {config.decay:,}"
+    how = "a tenth in" if drops else "a cosine to 0 over"
     return f"{rate}, {how} {last}"
 
 

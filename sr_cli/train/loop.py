@@ -77,7 +77,9 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
     if step < config.warmup:
         return config.learning_rate * (step + 1) / config.warmup
     decay = config.decay
-    if decay is None:
+    if decay is None and config.schedule == "drop":
+        decay = config.steps // 2
+    elif decay is None:
         decay = config.steps - min(config.warmup, config.steps)
     into = step - (config.steps - decay)
     if decay == 0 or into < 0:

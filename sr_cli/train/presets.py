@@ -74,7 +74,7 @@ _PRESETS: Mapping[tuple[System, PresetName], Mapping[str, Any]] = {
         "content": "vgg54",
         "adversarial_weight": 1e-3,
         "schedule": "drop",
-        "decay": 100_000,
+        "decay": None,  # half of the updates, however many
     },
     ("srcnn", "srup"): _SMALL_OURS,
     # Sub-images of 33 pixels, here a multiple of 4; a tenth of the rate at the end.

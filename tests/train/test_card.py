@@ -84,7 +84,7 @@ def test_the_card_of_a_gan_tells_its_losses(results):
     assert "against a discriminator" in card
     assert "| content loss | **vgg22 (mse), features × 0.07843** | vgg54 (mse)" in card
     assert "| adversarial loss | 0.001 × standard | 0.001 × standard |" in card
-    assert "| learning rate | 0.0001, a tenth in the last 100,000 |" in card
+    assert "| learning rate | 0.0001, a tenth in the last half |" in card
     assert "| began with | **runs (sha256 1a)** | SRResNet-MSE |" in card
     assert "| feature network | **VGG19 of x (sha256 2)** | VGG19 |" in card
     assert "--init runs" in card

@@ -165,6 +165,8 @@ def test_the_rate_can_drop_to_a_tenth(tiny):
     config = tiny(steps=10, warmup=0, decay=4, schedule="drop", learning_rate=1.0)
     rates = [learning_rate_at(step, config) for step in range(10)]
     assert rates == [1.0] * 6 + [0.1] * 4
+    half = tiny(steps=10, warmup=0, decay=None, schedule="drop", learning_rate=1.0)
+    assert [learning_rate_at(step, half) for step in (4, 5)] == [1.0, 0.1]
 
 
 def test_threads_do_not_race(tiny, crops, tmp_path):
