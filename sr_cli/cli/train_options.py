@@ -47,7 +47,7 @@ HELP = {
     "warmup": "Updates over which the learning rate rises from zero.",
     "schedule": "The learning rate falls to zero along a cosine, or drops to a tenth.",
     "decay": "Last updates, over which the learning rate falls.  "
-    "[default: all after the warm-up; half for a drop]",
+    "[default: all after the warm-up, or the last half]",
     "clip": "Largest norm of the gradient; above it the gradient is scaled down.  "
     "0 for none.",
     "ema": "Decay per update of the averaged weights, which are exported.",

@@ -96,8 +96,8 @@ class TrainConfig:
     """What `decay` is: a fall to zero along a cosine, or a tenth of the rate."""
     decay: int | None = None
     """Last updates, over which the learning rate falls; None for all that follow the
-    warm-up, or for half of all before a drop.  A shorter decay holds the full rate until then, so a run can be
-    lengthened without a restart."""
+    warm-up, or for half of all before a drop.  A shorter decay holds the full rate
+    until then, so a run can be lengthened without a restart."""
     clip: float = 1.0
     """Largest norm of the whole gradient; above it the gradient is scaled down.
     0 for none."""
