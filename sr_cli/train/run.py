@@ -199,14 +199,22 @@ def read_wishes(path: Path) -> dict[str, Any]:
     return wishes
 
 
+def _resolved(name: str) -> str:
+    """Return the whole path of what exists; other names as they are."""
+    return str(Path(name).resolve()) if Path(name).exists() else name
+
+
 def _absolute(wishes: Mapping[str, Any]) -> dict[str, Any]:
     """Make paths good from any working folder; keep the names of sets and models."""
     found = dict(wishes)
     for name in ("data", "validate"):
         if found.get(name) and not is_known_set(found[name]):
             found[name] = str(Path(found[name]).resolve())
-    if found.get("init") and Path(found["init"]).exists():
-        found["init"] = str(Path(found["init"]).resolve())
+    if found.get("init"):
+        found["init"] = _resolved(found["init"])
+    if found.get("features_file"):
+        parts = found["features_file"].split(",")
+        found["features_file"] = ",".join(map(_resolved, parts))
     return found
 
 

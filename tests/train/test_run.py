@@ -87,6 +87,17 @@ def test_srgan_begins_with_a_srresnet(tmp_path):
     assert session.init == str(tmp_path / "run")
 
 
+def test_a_run_can_be_resumed_from_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vgg.pth").touch()
+    (tmp_path / "first").mkdir()
+    wanted = {"data": "photos", "init": "first", "features_file": "vgg.pth,random"}
+    _, session = begin(RunFolder(tmp_path / "run"), wanted)
+    assert session.data == str(tmp_path / "photos")
+    assert session.init == str(tmp_path / "first")
+    assert session.features_file == f"{tmp_path / 'vgg.pth'},random"
+
+
 def test_wishes_from_a_file(tmp_path):
     path = tmp_path / "wishes.toml"
     path.write_text('crop = 64\nlearning-rate = 1e-5\ndata = "photos"\n')
