@@ -22,11 +22,12 @@ class _PReLUFunction(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         x, slope = ctx.saved_tensors
         (gradient,) = gradients
-        positive = torch.ops.aten.threshold_backward(gradient, x, 0)
-        negative = gradient - positive
-        to_x = torch.addcmul(positive, negative, slope.view(1, -1, 1, 1))
+        # In place where it can be: what isn't allocated needs no pages from the system.
+        negative = torch.ops.aten.threshold_backward(gradient, x, 0)
+        torch.sub(gradient, negative, out=negative)
+        to_x = torch.addcmul(gradient, negative, (slope - 1.0).view(1, -1, 1, 1))
         # A product with ones sums over pixels in float32, at matrix speed.
-        pixels = (negative * x).permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+        pixels = negative.mul_(x).permute(0, 2, 3, 1).reshape(-1, x.shape[1])
         to_slope = (pixels.new_ones(1, pixels.shape[0]) @ pixels).view(-1)
         return to_x, to_slope
 
