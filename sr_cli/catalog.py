@@ -97,6 +97,12 @@ MODELS: tuple[ModelSpec, ...] = (
         summary="Faithful: the paper's generator without BatchNorm",
     ),
     ModelSpec(
+        id="srgan",
+        architecture=Architecture(normalization="none"),
+        sha256="9a781a1d4302f3d2fccf1f89e1c56133b8bf53b2ce1d7f8bf1abf67ee63521e2",
+        summary="Crisp: the same network, trained to look real",
+    ),
+    ModelSpec(
         id="espcn",
         architecture=Architecture(family="espcn"),
         sha256="45194389199b27d82ffdc155938a4813eb7a45d163a0de2d243fc6cd0da01bc4",
