@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from sr_cli import __version__
-from sr_cli.bench.parts import Profile, sampled
 from sr_cli.bench.quiet import Quietness, open_watch
 from sr_cli.train.checkpoint import RunState
 from sr_cli.train.config import Optimizer, TrainConfig
@@ -111,8 +110,6 @@ class Throughput:
     """How many times as many crops the loader makes as our step uses."""
     machine: Machine
     quietness: Quietness
-    profile: Profile | None
-    """Of our step."""
 
 
 def synthetic_pairs(number: int, side: int, seed: int = 0) -> list[Pair]:
@@ -177,7 +174,6 @@ class _Contest:
     updates: Mapping[str, Iterator[object]]
     workload: Workload
     precision: str
-    shards: int
     """Threads that our step computes with at once."""
 
     def turn(self, name: str, number: int) -> float:
@@ -192,7 +188,7 @@ class _Contest:
 
 
 @contextmanager
-def _open_contest(workload: Workload, threads: int) -> Iterator[_Contest]:
+def _open_contest(workload: Workload) -> Iterator[_Contest]:
     device = workload.device
     configs = {
         OURS: workload.config("muon"),
@@ -208,17 +204,8 @@ def _open_contest(workload: Workload, threads: int) -> Iterator[_Contest]:
         for name, state in states.items():
             updates[name] = stack.enter_context(_our_updates(state, real))
         updates[LOADER] = _batches(crops)
-        shards = min(threads, workload.batch) if device == "cpu" else 1
         precision = states[OURS].config.precision
-        yield _Contest(updates, workload, precision, shards)
-
-
-def _profile(contest: _Contest) -> Profile:
-    with sampled(contest.shards) as sampler:
-        seconds = contest.turn(
-            OURS, contest.workload.repeats * contest.workload.updates
-        )
-    return sampler.profile(seconds)
+        yield _Contest(updates, workload, precision)
 
 
 def _ratios(over: Sequence[float], under: Sequence[float]) -> Spread:
@@ -228,12 +215,8 @@ def _ratios(over: Sequence[float], under: Sequence[float]) -> Spread:
 def measure(
     workload: Workload,
     on_progress: OnProgress = lambda *_: None,
-    *,
-    profile: bool = False,
 ) -> Throughput:
     """Measure on random photos; `on_progress` gets (turns done, all turns).
-
-    `profile` has our step done as often again at the end, and looked at.
 
     Raises:
         ConfigError: the workload can't be trained.
@@ -241,7 +224,7 @@ def measure(
         OutOfMemoryError: it doesn't fit.
     """
     machine = describe_machine(workload.device)
-    with _open_contest(workload, machine.threads) as contest:
+    with _open_contest(workload) as contest:
         names = tuple(contest.updates)
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for turn in [contest.turn] * _WARM_UP:
@@ -258,7 +241,6 @@ def measure(
             watch.look()
         on_progress(turns, turns)
         quietness = watch.found()
-        found = _profile(contest) if profile else None
     rows = tuple(
         Row(name, spread([workload.batch / s for s in taken]), spread(taken))
         for name, taken in seconds.items()
@@ -273,7 +255,6 @@ def measure(
         loader_ratio=_ratios(seconds[OURS], seconds[LOADER]),
         machine=machine,
         quietness=quietness,
-        profile=found,
     )
 
 
@@ -290,7 +271,6 @@ def document(found: Throughput) -> Mapping[str, object]:
         "machine": asdict(found.machine),
         "quiet": found.quietness.quiet,
         "disturbance": asdict(found.quietness),
-        "profile": asdict(found.profile) if found.profile else None,
     }
 
 

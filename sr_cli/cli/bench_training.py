@@ -10,7 +10,6 @@ from sr_cli.cli.options import debug_option
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sr_cli.bench.parts import Profile
     from sr_cli.bench.training import Spread, Throughput
     from sr_cli.train.devices import DeviceName
 
@@ -62,31 +61,6 @@ def _table(found: "Throughput") -> "Table":
     return table
 
 
-def _profile_table(profile: "Profile", *, on_cpu: bool) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    from sr_cli.bench.training import OURS, TITLES
-
-    table = Table(
-        box=SIMPLE_HEAD,
-        title="Where the time goes",
-        caption=Text(
-            f"{TITLES[OURS]}: {profile.seconds * 1000:.1f} ms per update,\n"
-            f"{profile.samples} samples"
-            + ("" if on_cpu else "\nwhere the CPU waits; the GPU may be behind it")
-        ),
-    )
-    table.add_column("part", overflow="fold")
-    for title in ("share", "ms"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for part, share in profile.shares.items():
-        milliseconds = share * profile.seconds * 1000
-        table.add_row(part, f"{share:.1%}", f"{milliseconds:.1f}")
-    return table
-
-
 @click.command("training")
 @click.option(
     "--batch",
@@ -117,9 +91,6 @@ def _profile_table(profile: "Profile", *, on_cpu: bool) -> "Table":
     help="Updates per turn.",
 )
 @click.option(
-    "--profile", is_flag=True, help="Show as well which part of an update takes long."
-)
-@click.option(
     "--json",
     "json_file",
     metavar="FILE",
@@ -139,7 +110,6 @@ def command(
     crop: int,
     repeats: int,
     updates: int,
-    profile: bool,
     json_file: str | None,
     device: "DeviceName",
     quiet: bool,
@@ -158,7 +128,7 @@ def command(
     \b
     Examples:
       srup bench training
-      srup bench training --profile --json training.json
+      srup bench training --json training.json
       srup bench training --batch 4 --crop 192 --repeats 9
     """
     from rich.console import Console
@@ -173,7 +143,7 @@ def command(
     real = prepare_device(device)
     workload = Workload(batch, crop, repeats, updates, real)
     with progress_bar("Training", "turns", quiet=quiet) as on_progress:
-        found = measure(workload, on_progress, profile=profile)
+        found = measure(workload, on_progress)
     if not found.quietness.quiet:
         _warn(found)
     if json_file == _STANDARD:
@@ -181,8 +151,6 @@ def command(
         return
     console = Console()
     console.print(_table(found))
-    if found.profile is not None:
-        console.print(_profile_table(found.profile, on_cpu=real == "cpu"))
     if json_file is not None:
         write_report(Path(json_file), to_json(found))
 

@@ -185,9 +185,9 @@ def tiny_training(monkeypatch):
     measure = training.measure
     busy = [0.0]
 
-    def tiny(workload, on_progress, *, profile):
+    def tiny(workload, on_progress):
         small = replace(workload, blocks=1, channels=8, photos=2, photo_side=64)
-        found = measure(small, on_progress, profile=profile)
+        found = measure(small, on_progress)
         return replace(found, quietness=Quietness("cpu time of others", tuple(busy)))
 
     monkeypatch.setattr(training, "measure", tiny)
@@ -206,18 +206,10 @@ def test_training_shows_all_loops_and_the_loader(tiny_training, tmp_path):
     out, err = run(*TINY_TRAINING, "--json", report)
     for words in ("plain torch", "Muon", "Adam", "loader", "times plain", "2 turns"):
         assert words in out
-    assert "Where the time goes" not in out
     assert err == ""
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["workload"]["batch"] == 2
-    assert found["profile"] is None
     assert found["quiet"] is True
-
-
-def test_training_with_a_profile(tiny_training):
-    out, _ = run(*TINY_TRAINING, "--profile")
-    assert "Where the time goes" in out
-    assert "%" in out
 
 
 def test_training_as_json_alone_on_a_busy_machine(tiny_training):

@@ -1,7 +1,5 @@
 """The measurement of training: what is compared, how it is watched and taken apart."""
 
-import ast
-import importlib.util
 import json
 import threading
 import time
@@ -11,11 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sr_cli.bench import quiet, training
-from sr_cli.bench.parts import PARTS, part_of, sampled, share_out
 from sr_cli.bench.quiet import (
     OthersWatch,
     Quietness,
@@ -38,7 +33,6 @@ from sr_cli.bench.training import (
 from sr_cli.catalog import Architecture
 from sr_cli.errors import ConfigError, OutOfMemoryError
 from sr_cli.networks.build import build
-from sr_cli.train.config import TrainConfig
 from sr_cli.train.machine import describe_machine
 from sr_cli.train.plain import PlainSRResNet, plain_updates
 
@@ -152,13 +146,12 @@ def test_everything_is_measured_in_turns(monkeypatch):
     assert found.ratio_to_plain[OURS_ADAM].median == pytest.approx(4.5)
     assert found.loader_ratio.median == pytest.approx(30.0)
     assert found.rows[0].crops_per_second.median == pytest.approx(2 / 0.9)
-    assert found.profile is None
     assert threading.active_count() <= before
 
 
 def test_the_real_loop_is_what_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(training.tempfile, "tempdir", str(tmp_path))
-    with training._open_contest(TINY, threads=1) as contest:
+    with training._open_contest(TINY) as contest:
         contest.turn(OURS, 3)
         (report, *_) = [next(contest.updates[OURS])]
         assert report.step == 4
@@ -167,7 +160,7 @@ def test_the_real_loop_is_what_is_measured(tmp_path, monkeypatch):
 
 
 def test_the_report_is_json_with_what_was_asked_for():
-    found = json.loads(to_json(measure(TINY, profile=True)))
+    found = json.loads(to_json(measure(TINY)))
     assert [row["id"] for row in found["rows"]] == [PLAIN, OURS, OURS_ADAM, LOADER]
     assert found["ratio_to_plain"].keys() == {OURS, OURS_ADAM}
     assert found["loader_ratio"]["lowest"] <= found["loader_ratio"]["highest"]
@@ -175,7 +168,6 @@ def test_the_report_is_json_with_what_was_asked_for():
     assert found["machine"]["threads"] == torch.get_num_threads()
     assert isinstance(found["quiet"], bool)
     assert found["workload"]["precision"] in ("bfloat16", "float32")
-    assert found["profile"]["seconds"] > 0
 
 
 def test_a_workload_that_cannot_be_is_refused():
@@ -259,85 +251,3 @@ def test_real_clocks_go_forward():
     assert after.wall > before.wall
     assert after.own > before.own
     assert after.busy >= before.busy
-
-
-# --- parts
-
-
-@pytest.mark.parametrize("call", PARTS, ids=".".join)
-def test_the_parts_are_named_after_functions_that_exist(call):
-    module, function = call
-    spec = importlib.util.find_spec(module)
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    names = [n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    assert function in names
-
-
-LOOP = ("sr_cli.train.loop", "_updates")
-WAITS = [
-    ("threading", "wait"),
-    ("sr_cli.train.gradients", "of_batch"),
-    ("sr_cli.train.loop", "_gradients"),
-    LOOP,
-]
-FORWARD = [("torch.nn.modules.conv", "forward"), ("sr_cli.train.gradients", "forward")]
-BACKWARD = [("torch.autograd", "grad"), ("sr_cli.train.gradients", "backward")]
-PRELU = [("sr_cli.networks.prelu", "backward"), *BACKWARD]
-LOADS = [("sr_cli.train.data", "batch"), ("sr_cli.train.loop", "cut")]
-
-
-def test_the_innermost_known_call_names_the_part():
-    assert part_of(PRELU) == "backward: PReLU"
-    assert part_of([("sr_cli.train.optimizers", "step"), LOOP]) == "optimiser: Muon"
-    assert part_of([LOOP]) is None
-
-
-@pytest.mark.parametrize(
-    ("main", "others", "shares"),
-    [
-        ([LOOP], [FORWARD], {"other": 1.0}),
-        ([*FORWARD, *WAITS], [LOADS], {"forward": 1.0}),
-        (WAITS, [LOADS], {"gradients added up": 1.0}),
-        (WAITS, [FORWARD, PRELU, LOADS], {"forward": 0.5, "backward: PReLU": 0.5}),
-        (WAITS, [BACKWARD], {"backward": 0.5, "waiting for the slower thread": 0.5}),
-    ],
-)
-def test_a_moment_is_shared_out(main, others, shares):
-    assert share_out(main, others, shards=2) == shares
-
-
-stacks = st.lists(st.sampled_from([*PARTS, LOOP]), max_size=4)
-
-
-@given(stacks, st.lists(stacks, max_size=5), st.integers(1, 8))
-def test_no_moment_is_lost_or_counted_twice(main, others, shards):
-    assert sum(share_out(main, others, shards).values()) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_real_loop_is_seen_in_its_parts(threads, two_threads):
-    torch.set_num_threads(threads)
-    config = TrainConfig(blocks=1, channels=8, batch=2, crop=32, steps=9)
-    state = training.start(config)
-    crops = training.Crops(synthetic_pairs(1, 64), 32, 2, seed=0)
-    with (
-        training._our_updates(state, crops) as updates,
-        sampled(threads) as sampler,
-    ):
-
-        def until_seen(*_):
-            before, deadline = sampler.samples, time.monotonic() + 5
-            while sampler.samples < before + 2 and time.monotonic() < deadline:
-                time.sleep(0.001)
-
-        state.network.register_forward_pre_hook(until_seen)
-        state.optimizers[0].step = until_seen  # inside none of the named functions
-        next(updates)
-    profile = sampler.profile(1.0)
-    assert profile.samples >= 4
-    assert profile.shares["forward"] > 0
-    assert profile.shares["other"] > 0
-    assert sum(profile.shares.values()) == pytest.approx(1.0)
-    assert list(profile.shares.values()) == sorted(
-        profile.shares.values(), reverse=True
-    )
