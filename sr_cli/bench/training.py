@@ -174,7 +174,6 @@ class _Contest:
     updates: Mapping[str, Iterator[object]]
     workload: Workload
     precision: str
-    """Threads that our step computes with at once."""
 
     def turn(self, name: str, number: int) -> float:
         """Have `name` do `number` updates; return the seconds of one."""
