@@ -155,7 +155,7 @@ def _our_updates(
         # Closed before its end, it saves nothing.
         path = Path(folder) / "checkpoint.safetensors"
         rhythm = Rhythm(save_every=_FOREVER, validate_every=0)
-        with closing(train(state, Means(crops), path, rhythm)) as reports:  # type: ignore[type-var]
+        with closing(train(state, Means(crops), path, rhythm)) as reports:
             yield reports
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sr_cli.cli.options import debug_option
+from sr_cli.cli.options import debug_option, device_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,13 +96,7 @@ def _table(found: "Throughput") -> "Table":
     metavar="FILE",
     help="Write every figure to FILE as JSON; - writes to standard output, alone.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes a GPU when there is one.",
-)
+@device_option
 @click.option("-q", "--quiet", is_flag=True, help="Show only the results and errors.")
 @debug_option
 def command(

@@ -48,6 +48,15 @@ model_option = click.option(
 )
 
 
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes a GPU when there is one.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """What runs a network, and how, as asked for."""
@@ -88,13 +97,7 @@ class Running:
 running_options = _packed(
     "running",
     Running,
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-        default="auto",
-        show_default=True,
-        help="Where to compute; auto takes a GPU when there is one.",
-    ),
+    device_option,
     click.option(
         "--engine",
         type=click.Choice(["auto", "openvino", "onnxruntime", "torch"]),

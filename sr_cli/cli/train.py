@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from sr_cli.cli.options import debug_option
+from sr_cli.cli.options import debug_option, device_option
 from sr_cli.cli.train_options import config_options
 from sr_cli.cli.train_plot import command as plot
 from sr_cli.train.config import SYSTEMS, System
@@ -161,13 +161,7 @@ def _sitting_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Save and leave after this update; the schedule stays that of "
             "--steps.",
         ),
-        click.option(
-            "--device",
-            type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-            default="auto",
-            show_default=True,
-            help="Where to compute; auto takes a GPU when there is one.",
-        ),
+        device_option,
         click.option(
             "--threads",
             type=click.IntRange(min=1),

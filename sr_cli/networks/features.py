@@ -91,8 +91,8 @@ def _split_preprocessing(
     if unknown:
         raise _unfit(f"they have a layer {min(unknown)}")
     layers = {_NORMALISED_KEYS[k]: v for k, v in found.items() if k != "0"}
-    rows = (tuple(row) for row in matrix.tolist())
-    return layers, Preprocessing(tuple(mean.tolist()), tuple(rows))  # type: ignore[arg-type]
+    red, green, blue = map(tuple, matrix.tolist())
+    return layers, Preprocessing(tuple(mean.tolist()), (red, green, blue))
 
 
 def feature_key(key: str) -> bool:
@@ -305,7 +305,7 @@ class Features(nn.Module):
             self.register_buffer(f"mean{number}", mean, persistent=False)
         self.train(False)
 
-    def train(self, mode: bool = True) -> "Features":  # noqa: ARG002
+    def train(self, mode: bool = True) -> "Features":  # noqa: ARG002 (always in eval)
         """Stay in evaluation."""
         return super().train(False)
 
@@ -356,4 +356,5 @@ def build_features(taps: Sequence[Tap], backbones: Sequence[Backbone]) -> Featur
             )
     used = [held[name] for name in dict.fromkeys(tap.network for tap in taps)]
     features = Features(taps, used)
+    # torch's stubs don't know that modules take a memory format.
     return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -103,12 +103,6 @@ def _known_taps() -> dict[str, tuple[Tap, ...]]:
 _TAPS = _known_taps()
 
 
-def is_features(name: str) -> bool:
-    """Say whether `name` is one that `parse_features` takes."""
-    parts = name.split("+")
-    return all(part in _TAPS for part in parts) and len(set(parts)) == len(parts)
-
-
 def parse_features(names: str) -> tuple[Tap, ...]:
     """Return the taps of `names`, such as `vgg22` or `vgg54-pre+squeeze`.
 

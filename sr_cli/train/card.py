@@ -155,10 +155,11 @@ def train_command(facts: TrainingFacts) -> str:
     words = ["srup train", config.network, f"--data {facts.data or 'PHOTOS'}"]
     if facts.init:
         words.append(f"--init {facts.init.split()[0]}")
-    given = preset(config.network, config.preset, config.content)  # type: ignore[arg-type]
+    given = preset(config.network, config.preset, config.content)
+    usual = preset(config.network, config.preset).content
     chosen = {
         "preset": config.preset != "srup",
-        "content": config.content != preset(config.network, config.preset).content,  # type: ignore[arg-type]
+        "content": config.content != usual,
     }
     for field in fields(TrainConfig):
         value = getattr(config, field.name)

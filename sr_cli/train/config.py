@@ -10,6 +10,7 @@ from sr_cli.errors import ConfigError
 from sr_cli.networks.taps import parse_features
 
 System = Literal["srresnet", "srgan", "srcnn", "espcn"]
+PresetName = Literal["srup", "paper"]
 PixelLoss = Literal["mse", "l1", "charbonnier"]
 Optimizer = Literal["muon", "adam"]
 Precision = Literal["auto", "bfloat16", "float32"]
@@ -34,7 +35,7 @@ class TrainConfig:
     """
 
     network: System = "srresnet"
-    preset: str = "srup"
+    preset: PresetName = "srup"
     """Where the values came from that nobody chose."""
 
     blocks: int = 16

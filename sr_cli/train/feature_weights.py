@@ -121,7 +121,7 @@ class LoadedFeatures:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
         # The classifier is 85 % of VGG19.
-        keys = [key for key in file.keys() if feature_key(key)]  # noqa: SIM118
+        keys = [key for key in file.keys() if feature_key(key)]  # noqa: SIM118 (no mapping)
         return {key: file.get_tensor(key) for key in keys}
 
 

@@ -6,7 +6,7 @@ affair: `sr_cli.train.objectives`.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -220,7 +220,9 @@ def _updates(
     state.network.train()
     network = state.network
     if means.compiled:
-        network = torch.compile(network)  # type: ignore[assignment]
+        compiled = torch.compile(network)
+        assert isinstance(compiled, nn.Module)
+        network = compiled
     coming = _batches(means, range(state.step, config.steps), config, device)
     with (
         open_objective(
@@ -274,7 +276,7 @@ def _check(
 
 def train(
     state: RunState, means: Means, path: Path, rhythm: Rhythm = Rhythm()
-) -> Iterator[Report]:
+) -> Generator[Report, None, None]:
     """Train `state` to its last step or until told to stop, saving to `path`.
 
     Raises:

@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr_cli.train.config import PixelLoss
-
 
 def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor:
     """Return the mean of sqrt(d² + ε²): l1, but smooth at zero."""
@@ -20,7 +18,7 @@ def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
-DISTANCES: dict[PixelLoss, Distance] = {
+DISTANCES: dict[str, Distance] = {
     "mse": F.mse_loss,
     "l1": F.l1_loss,
     "charbonnier": charbonnier,

@@ -57,7 +57,7 @@ class ContentLoss:
         black, white = RANGES[config.target_range]
         target = high * (white - black) + black
         if self.features is None:
-            content = DISTANCES[config.content](output, target)  # type: ignore[index]
+            content = DISTANCES[config.content](output, target)
         else:
             content = self._of_features((output - black) / (white - black), high, step)
         terms = [("content", config.content_weight, content)]

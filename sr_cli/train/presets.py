@@ -10,12 +10,17 @@ which choices have none.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from sr_cli.errors import ConfigError
-from sr_cli.train.config import PIXEL_LOSSES, SYSTEMS, System, TrainConfig
+from sr_cli.train.config import (
+    PIXEL_LOSSES,
+    SYSTEMS,
+    PresetName,
+    System,
+    TrainConfig,
+)
 
-PresetName = Literal["srup", "paper"]
 PRESET_NAMES: tuple[PresetName, ...] = ("srup", "paper")
 
 _PAPER = {
