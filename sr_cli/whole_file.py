@@ -1,11 +1,41 @@
 """A file that appears under its name complete, or not at all."""
 
 import os
+import re
 import secrets
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+# The number is the writer's process.
+_PART = re.compile(r"\.srup-(\d+)-[0-9a-f]{16}\.part")
+
+if sys.platform == "win32":
+    _GRACE_SECONDS = 60.0
+
+    def _lock(stream: IO[bytes]) -> None:
+        """Do nothing: an open file can't be removed."""
+
+    def _remove_if_dead(part: Path) -> None:
+        # A part is closed for a moment before it takes its name.
+        if time.time() - part.stat().st_mtime > _GRACE_SECONDS:
+            part.unlink()
+
+else:
+    import fcntl
+
+    def _lock(stream: IO[bytes]) -> None:
+        """Show that the writer lives; the system lets go when it no longer does."""
+        with suppress(OSError):  # some network folders know no locks
+            fcntl.flock(stream, fcntl.LOCK_EX)
+
+    def _remove_if_dead(part: Path) -> None:
+        with part.open("r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 @contextmanager
@@ -13,6 +43,8 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """Open a hidden file beside `path` that takes its name if the block succeeds.
 
     Any failure, Ctrl-C included, removes it and leaves an earlier file as it was.
+    Only a killed process leaves its hidden file, to the next one that writes into
+    the same folder: that removes it.
 
     Raises:
         FileExistsError: `path` exists by now and may not be overwritten.
@@ -20,19 +52,45 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """
     # A link stays a link: what it points to is replaced.
     target = path.resolve() if overwrite else path
-    # Not tempfile: that forces mode 0600, where here the umask has its say.
-    hidden = target.with_name(f".srup-{secrets.token_hex(8)}.part")
+    _remove_dead_parts(target.parent)
+    hidden, stream = _open_part(target)
     try:
-        with hidden.open("x+b") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+        if sys.platform == "win32":  # where no open file can be renamed
+            stream.close()
         if overwrite:
             hidden.replace(target)
         else:
             _claim(hidden, target)
     finally:
+        with suppress(OSError):
+            stream.close()
         hidden.unlink(missing_ok=True)
+
+
+def _open_part(target: Path) -> tuple[Path, IO[bytes]]:
+    """Make a part that is locked and in its place."""
+    while True:
+        # Not tempfile: that forces mode 0600, where here the umask has its say.
+        name = f".srup-{os.getpid()}-{secrets.token_hex(8)}.part"
+        hidden = target.with_name(name)
+        stream = hidden.open("x+b")
+        _lock(stream)
+        # Another process may have thought it dead before it was locked.
+        if hidden.exists():
+            return hidden, stream
+        stream.close()
+
+
+def _remove_dead_parts(folder: Path) -> None:
+    for part in folder.glob(".srup-*.part"):
+        match = _PART.fullmatch(part.name)
+        # Some network folders don't lock a process out of its own files.
+        if match and int(match[1]) != os.getpid():
+            with suppress(OSError):  # it is alive, or gone
+                _remove_if_dead(part)
 
 
 def _claim(hidden: Path, target: Path) -> None:

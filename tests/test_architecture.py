@@ -14,7 +14,7 @@ from sr_cli.train.config import SYSTEMS
 PACKAGE = Path(__file__).parent.parent / "sr_cli"
 
 LAYERS = [
-    {"errors", "whole_file", "fetch"},
+    {"errors", "whole_file", "cache_folder", "fetch"},
     {"catalog", "picture", "tiles", "metrics", "networks"},
     {"engines", "weights", "degrade", "degradations", "datasets"},
     {"upscale"},
@@ -28,10 +28,16 @@ HOMES = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "PIL": ("picture/",),
-    "torch": ("networks/", "train/", "engines/pytorch.py"),
-    "onnx": ("networks/graph.py",),
-    "onnxruntime": ("engines/onnx.py",),
-    "openvino": ("engines/openvino.py",),
+    "OpenImageIO": ("picture/",),
+    "isal": ("picture/",),
+    # bench/peers.py runs these as people do without srup.
+    "torch": (
+        *("networks/", "train/", "engines/pytorch.py", "engines/torch_"),
+        "bench/peers.py",
+    ),
+    "onnx": ("networks/graph.py", "bench/plain_graph.py"),
+    "onnxruntime": ("engines/onnx.py", "bench/peers.py"),
+    "openvino": ("engines/openvino", "bench/peers.py", "bench/peak.py"),
     "huggingface_hub": ("weights.py",),
     "matplotlib": ("train/plot.py",),
 }
@@ -101,6 +107,7 @@ SUBCOMMANDS = [("train", name) for name in (*SYSTEMS, "plot")]
 )
 def test_help_loads_no_torch_and_no_engine(arguments):
     heavy = {"torch", "onnx", "onnxruntime", "openvino", "huggingface_hub", "numpy"}
+    heavy |= {"PIL", "OpenImageIO", "isal"}
     assert not heavy & loaded_after(*arguments)
 
 

@@ -1,19 +1,24 @@
 """Picture ─▶ the bytes of one format."""
 
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
-from typing import IO
-
-from PIL import Image
+from typing import IO, Any
 
 from sr_cli.errors import PictureError
+from sr_cli.picture.encoder import Encoder, RowSink, faults_refused
 from sr_cli.picture.exif import resized
 from sr_cli.picture.formats import Format, check_size, format_named
+from sr_cli.picture.header import Header
+from sr_cli.picture.jpeg import JpegEncoder
 from sr_cli.picture.picture import Picture
-from sr_cli.picture.tiff import save_tiff
+from sr_cli.picture.png import PngEncoder
+from sr_cli.picture.source import PictureSource
+from sr_cli.picture.tiff import TiffEncoder
+from sr_cli.picture.whole import WholeEncoder
 
-ENCODER_FAULTS = (OSError, ValueError, OverflowError, struct.error, MemoryError)
-"""What an encoder raises on a full disk, odd metadata or too little memory."""
+_ROWS_JOINED_WITH_ALPHA = 64
 
 
 def encode(picture: Picture, format: str, quality: int | None = None) -> bytes:
@@ -29,64 +34,104 @@ def encode(picture: Picture, format: str, quality: int | None = None) -> bytes:
         PictureError: the format is unknown, a side too long for it, the quality
             out of range, or the encoder failed.
     """
+    with BytesIO() as stream:
+        with encoding_into(stream, picture.header, format, quality) as sink:
+            push(picture, sink)
+        return stream.getvalue()
+
+
+@contextmanager
+def encoding_into(
+    stream: IO[bytes], header: Header, format: str, quality: int | None = None
+) -> Iterator[RowSink]:
+    """Encode the rows that the block writes into a stream that can seek.
+
+    Raises:
+        PictureError: as `encode`.
+        ValueError: the block left without having written every row.
+    """
     row = format_named(format)
-    check_size(picture.height, picture.width, row.name)
-    stream = BytesIO()
-    try:
-        save(picture, stream, row, quality)
-    except ENCODER_FAULTS as error:
+    check_size(header.height, header.width, row.name, header.channels)
+
+    def refuse(error: Exception) -> PictureError:
         message = f"Cannot encode {row.name}: {error}"
-        raise PictureError(message, "Try another format, such as PNG") from error
-    return stream.getvalue()
+        return PictureError(message, "Try another format, such as PNG")
+
+    with faults_refused(refuse):
+        sink = RowSink(encoder_into(stream, header, row, quality), header, refuse)
+    yield sink
+    sink.finish()
 
 
-def losses(picture: Picture, format: str) -> tuple[str, ...]:
+def push(picture: Picture, sink: RowSink) -> None:
+    """Hand a sink every row of a picture.
+
+    Raises:
+        PictureError: the sink can't write them.
+    """
+    if picture.alpha is None:
+        sink.write(picture.pixels)
+        return
+    source = PictureSource(picture)
+    while len(rows := source.read(_ROWS_JOINED_WITH_ALPHA)):
+        sink.write(rows)
+
+
+def losses(picture: Picture | Header, format: str) -> tuple[str, ...]:
     """Say what the format cannot hold of this picture: sentences without a full stop.
 
     Raises:
         PictureError: the format is unknown.
     """
+    header = picture.header if isinstance(picture, Picture) else picture
     row = format_named(format)
     found = []
-    if picture.alpha is not None and not row.alpha:
+    if header.alpha and not row.alpha:
         found.append(
             f"{row.name} cannot hold transparency: what shows through becomes white"
         )
-    if picture.icc is not None and not row.icc:
+    if header.icc is not None and not row.icc:
         found.append(
             f"{row.name} cannot hold the colour profile: colours may look different"
         )
-    if picture.exif is not None and not _holds_exif(row, picture.exif):
+    if header.exif is not None and not _holds_exif(row, header.exif):
         found.append(f"{row.name} cannot hold the EXIF data: it was left out")
     return tuple(found)
 
 
-def save(picture: Picture, stream: IO[bytes], row: Format, quality: int | None) -> None:
-    """Encode into a stream that can seek; as `encode`, but the size is not checked.
+def encoder_into(
+    stream: IO[bytes], header: Header, row: Format, quality: int | None
+) -> Encoder:
+    """Begin a picture in a stream that is empty and can seek; the rest as `encode`.
 
     Raises:
         PictureError: the quality is out of range.
-        ENCODER_FAULTS: the encoder failed.
+        OSError, ValueError, struct.error: the stream takes no more, or the format
+            doesn't take these facts.
     """
     options = _options(row, quality)
     exif = None
-    if picture.exif is not None and _holds_exif(row, picture.exif):
-        exif = resized(picture.exif, picture.height, picture.width)
+    if header.exif is not None and _holds_exif(row, header.exif):
+        exif = resized(header.exif, header.height, header.width)
+    header = replace(
+        header,
+        icc=header.icc if row.icc else None,
+        dpi=header.dpi if row.dpi else None,
+    )
+    if row.encoder == "png":
+        return PngEncoder(stream, header, exif)
     if row.encoder == "tiff":
-        save_tiff(picture, stream, exif)
-        return
-    if picture.dpi is not None and row.dpi:
-        options["dpi"] = picture.dpi
-    if picture.icc is not None and row.icc:
-        options["icc_profile"] = picture.icc
+        return TiffEncoder(stream, header, exif)
+    facts: dict[str, Any] = {"icc_profile": header.icc}
+    if header.dpi is not None:
+        facts["dpi"] = header.dpi
     if exif is not None:
-        options["exif"] = exif.tobytes()
-    _to_image(picture, row).save(stream, row.name, **options)
+        facts["exif"] = exif.tobytes()
+    make = JpegEncoder if row.encoder == "jpeg" else WholeEncoder
+    return make(stream, header, row, options, facts)
 
 
-def _options(
-    row: Format, quality: int | None
-) -> dict[str, int | bool | bytes | tuple[float, float]]:
+def _options(row: Format, quality: int | None) -> dict[str, int | bool]:
     if quality is not None and not 1 <= quality <= 100:
         message = f"A quality of {quality} does not exist"
         raise PictureError(message, "Choose one from 1 to 100")
@@ -100,19 +145,3 @@ def _options(
 def _holds_exif(row: Format, exif: bytes) -> bool:
     fits = row.max_exif_bytes is None or len(exif) <= row.max_exif_bytes
     return row.exif and fits
-
-
-def _to_image(picture: Picture, row: Format) -> Image.Image:
-    pixels = picture.pixels
-    im = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    if not row.gray:
-        im = im.convert("RGB")
-    if picture.alpha is None:
-        return im
-    alpha = Image.fromarray(picture.alpha)
-    if row.alpha:
-        im.putalpha(alpha)
-        return im
-    white = Image.new(im.mode, im.size, "white")
-    white.paste(im, mask=alpha)
-    return white

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sr_cli.picture.header import Header
+
 
 # Arrays have no single truth value, so a generated __eq__ could only raise.
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,3 +54,17 @@ class Picture:
     def width(self) -> int:
         """Columns of pixels."""
         return int(self.pixels.shape[1])
+
+    @property
+    def header(self) -> Header:
+        """Everything but the pixels."""
+        return Header(
+            height=self.height,
+            width=self.width,
+            channels=int(self.pixels.shape[2]),
+            alpha=self.alpha is not None,
+            icc=self.icc,
+            exif=self.exif,
+            dpi=self.dpi,
+            notes=self.notes,
+        )

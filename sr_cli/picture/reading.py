@@ -1,25 +1,23 @@
 """File or bytes ─▶ Picture."""
 
-import struct
 from io import BytesIO
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from sr_cli.errors import PictureError
-from sr_cli.picture import exif, refusals
-from sr_cli.picture.convert import Stored, to_planes
+from sr_cli.picture import refusals
+from sr_cli.picture.convert import to_planes
+from sr_cli.picture.facts import frames_note, read_dpi, read_exif, stored
 from sr_cli.picture.limits import MAX_PIXELS, patient_pillow
 from sr_cli.picture.picture import Picture
+from sr_cli.picture.png_chunks import chunk_kinds
 
 # Their loaders start Ghostscript or ask the system to draw.
 _DRAWINGS = frozenset({"EPS", "WMF"})
-
-# A photo's gain map or preview, a layered picture's layers: nothing was lost.
-_FRAMES_WITHIN = frozenset({"MPO", "PSD"})
 
 # EXIF orientation ─▶ swap the axes, then flip the rows, then flip the columns
 _TO_UPRIGHT = {
@@ -98,67 +96,27 @@ def _refuse_unfit(im: Image.Image, name: str) -> None:
 def _require_whole_png(stream: IO[bytes]) -> None:
     # Pillow is content once it has every pixel, even if the rest was cut off.
     start = stream.tell()
-    stream.seek(8)
-    kind = b""
-    while kind != b"IEND":
-        header = stream.read(8)
-        if len(header) == 8:
-            length, kind = struct.unpack(">I4s", header)
-            stream.seek(length + 3, 1)
-        if not stream.read(1):
-            msg = "truncated PNG"
-            raise EOFError(msg)
+    for _ in chunk_kinds(stream):
+        pass
     stream.seek(start)
 
 
 def _to_picture(im: Image.Image, head: bytes) -> Picture:
-    notes: tuple[str, ...] = ()
-    frames: int = getattr(im, "n_frames", 1)
-    if frames > 1 and im.format not in _FRAMES_WITHIN:
-        notes = (f"Only the first of {frames} frames was read",)
+    notes = frames_note(im)
     # Loading a TIFF turns it upright and forgets its orientation, so it comes first.
     im.load()
-    planes = to_planes(im, _stored(im, head))
-    orientation, raw_exif, exif_notes = _read_exif(im)
+    planes = to_planes(im, stored(im, head))
+    orientation, raw_exif, exif_notes = read_exif(im.getexif)
     alpha = planes.alpha
+    dpi = read_dpi(im)
     return Picture(
         pixels=_upright(planes.pixels, orientation),
         alpha=None if alpha is None else _upright(alpha, orientation),
         icc=planes.icc,
         exif=raw_exif,
-        dpi=_read_dpi(im, orientation),
+        dpi=dpi[::-1] if dpi and _TO_UPRIGHT[orientation][0] else dpi,
         notes=notes + planes.notes + exif_notes,
     )
-
-
-def _stored(im: Image.Image, head: bytes) -> Stored:
-    if im.format == "PNG":  # IHDR: bit depth and colour type, 4 being gray and alpha
-        return Stored(bits=head[24], gray=head[25] == 4)
-    tags = getattr(im, "tag_v2", None)
-    if tags is not None:
-        return Stored(bits=max(tags.get(ExifTags.Base.BitsPerSample, (1,))))
-    return Stored(bits=16 if im.mode.startswith("I") else 8)
-
-
-def _read_exif(im: Image.Image) -> tuple[int, bytes | None, tuple[str, ...]]:
-    orientation = 1
-    try:
-        found = im.getexif()
-        orientation = exif.orientation(found)
-        return orientation, exif.portable(found), ()
-    # As in _decode; but a picture is worth more than what is written on its back.
-    except Exception:
-        return orientation, None, ("The EXIF data is damaged and was left out",)
-
-
-def _read_dpi(im: Image.Image, orientation: int) -> tuple[float, float] | None:
-    # PNG counts per metre: 150 dpi come back as 150.0124.
-    dpi = [round(float(value), 1) for value in im.info.get("dpi", ())]
-    # JPEG has 16 bits for each; 0 and nan occur in the wild.
-    if len(dpi) != 2 or not all(0 < value < 2**16 for value in dpi):
-        return None
-    across, down = dpi
-    return (down, across) if _TO_UPRIGHT[orientation][0] else (across, down)
 
 
 def _upright(plane: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -1,14 +1,36 @@
-"""Picture ─▶ file."""
+"""Picture, or its rows as they come ─▶ file."""
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sr_cli.errors import PictureError
-from sr_cli.picture.encoding import ENCODER_FAULTS, save
+from sr_cli.picture.encoder import RowSink, faults_refused
+from sr_cli.picture.encoding import encoder_into, push
 from sr_cli.picture.formats import Format, check_size, format_for
+from sr_cli.picture.header import Header
 from sr_cli.picture.picture import Picture
+from sr_cli.picture.room import check_room
 from sr_cli.whole_file import whole_file
+
+
+class Sink(Protocol):
+    """Takes the rows of a picture from the top."""
+
+    def write(self, rows: NDArray[np.uint8]) -> None:
+        """Write the next rows, (n, W, channels + alpha), in any number at a time.
+
+        Raises:
+            PictureError: the disk is full, or the encoder failed.
+            ValueError: the rows don't fit the header.
+        """
 
 
 def write(
@@ -29,17 +51,63 @@ def write(
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        PictureError: as `check_target` and `encode`, or the disk refused.
+        PictureError: as `open_sink`, or the disk refused.
     """
+    with _open_rows(path, picture.header, format, quality, overwrite) as sink:
+        push(picture, sink)
+
+
+@contextmanager
+def open_sink(
+    path: Path,
+    header: Header,
+    *,
+    format: str | None = None,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> Iterator[Sink]:
+    """Open a file for writing a picture's rows; it appears when the block succeeds.
+
+    If the block or the writing fails, nothing is left, and an earlier file stays as
+    it was.  WebP and BMP gather the rows in memory: their encoders take all at once.
+
+    Args:
+        path: where to.
+        header: what all rows together will be; its notes are not written.
+        format: a name or suffix; None goes by the suffix of `path`.
+        quality: as in `encode`.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        PictureError: as `check_target` and `encode`, or there is too little room on
+            the disk; all of it before the block is entered.
+        ValueError: the block left without having written every row.
+    """
+    with _open_rows(path, header, format, quality, overwrite) as sink:
+        yield sink
+
+
+@contextmanager
+def _open_rows(
+    path: Path,
+    header: Header,
+    format: str | None,
+    quality: int | None,
+    overwrite: bool,
+) -> Iterator[RowSink]:
     row = check_target(path, format, overwrite=overwrite)
-    check_size(picture.height, picture.width, row.name)
-    try:
-        with whole_file(path, overwrite=overwrite) as stream:
-            save(picture, stream, row, quality)
-    except FileExistsError as error:
-        raise _exists(path) from error
-    except ENCODER_FAULTS as error:
-        raise _failed(path, error) from error
+    check_size(header.height, header.width, row.name, header.channels)
+    check_room(path, header, row)
+    refuse = partial(_failed, path)
+    with ExitStack() as stack:
+        with faults_refused(refuse):
+            stream = stack.enter_context(whole_file(path, overwrite=overwrite))
+            encoder = encoder_into(stream, header, row, quality)
+            sink = RowSink(encoder, header, refuse)
+        yield sink  # and what goes wrong inside the block is not ours to explain
+        sink.finish()
+        with faults_refused(refuse):
+            stack.close()
 
 
 def check_target(
@@ -87,6 +155,8 @@ def _exists(path: Path) -> PictureError:
 
 
 def _failed(path: Path, error: Exception) -> PictureError:
+    if isinstance(error, FileExistsError):  # since it was checked
+        return _exists(path)
     if isinstance(error, MemoryError):
         hint = "Close other programs, or write TIFF"
         return _refusal(path, "there is not enough memory", hint)

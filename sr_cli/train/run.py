@@ -148,8 +148,6 @@ class RunFolder:
             ]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for stale in self.path.glob(".srup-*.part"):  # left by a kill
-                stale.unlink()
             with whole_file(self.settings, overwrite=True) as stream:
                 stream.write(("\n".join(lines) + "\n").encode())
         except OSError as error:

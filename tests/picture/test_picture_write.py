@@ -21,11 +21,11 @@ from sr_cli.picture import (
     check_target,
     encode,
     losses,
+    open_sink,
     read,
     read_bytes,
     tiff,
     write,
-    writing,
 )
 
 RNG = np.random.default_rng(3)
@@ -145,8 +145,8 @@ class TestEncoders:
             raise OSError(msg)
 
         monkeypatch.setattr(Image.Image, "save", fail)
-        with pytest.raises(PictureError, match="Cannot encode PNG: encoder error -2"):
-            encode(Picture(RGB), "png")
+        with pytest.raises(PictureError, match="Cannot encode BMP: encoder error -2"):
+            encode(Picture(RGB), "bmp")
 
 
 class TestLosses:
@@ -296,25 +296,21 @@ class TestWholeOrAbsent:
     @pytest.mark.parametrize(
         "fault", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full"), MemoryError()]
     )
-    def test_a_fault_while_encoding_leaves_nothing(
-        self,
-        target: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        fault: BaseException,
-        overwrite: bool,
+    def test_a_fault_between_rows_leaves_nothing(
+        self, target: Path, fault: BaseException, overwrite: bool
     ) -> None:
-        def write_half(_: Picture, stream: io.BufferedWriter, *__: object) -> None:
-            stream.write(b"half of it")
-            stream.flush()
-            assert list(target.parent.glob(".srup-*.part"))
-            raise fault
-
         if overwrite:
             target.write_text("precious")
-        monkeypatch.setattr(writing, "save", write_half)
-        with pytest.raises((KeyboardInterrupt, PictureError)) as caught:
-            write(Picture(RGB), target, overwrite=overwrite)
-        assert isinstance(caught.value, KeyboardInterrupt) or caught.value.hint
+
+        def write_half() -> None:
+            with open_sink(target, Picture(RGB).header, overwrite=overwrite) as sink:
+                sink.write(RGB[:4])
+                assert list(target.parent.glob(".srup-*.part"))
+                raise fault
+
+        with pytest.raises(type(fault)) as caught:
+            write_half()
+        assert caught.value is fault
         if overwrite:
             assert target.read_text() == "precious"
         assert list(target.parent.iterdir()) == ([target] if overwrite else [])
@@ -348,14 +344,16 @@ class TestWholeOrAbsent:
     def test_a_file_that_appears_meanwhile_is_kept(
         self, target: Path, monkeypatch: pytest.MonkeyPatch, links: bool
     ) -> None:
-        def slow(*_: object) -> None:
-            target.write_text("precious")
-
-        monkeypatch.setattr(writing, "save", slow)
         if not links:
             monkeypatch.setattr(Path, "hardlink_to", _no_links)
+
+        def write_slowly() -> None:
+            with open_sink(target, Picture(RGB).header) as sink:
+                sink.write(RGB)
+                target.write_text("precious")
+
         with pytest.raises(PictureError, match="it already exists"):
-            write(Picture(RGB), target)
+            write_slowly()
         assert target.read_text() == "precious"
         assert list(target.parent.iterdir()) == [target]
 
