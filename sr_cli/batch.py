@@ -4,13 +4,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 from sr_cli import picture
 from sr_cli.errors import DataError, PictureError, SrupError
-from sr_cli.picture import Picture
+from sr_cli.picture import Header, Picture, PictureSource, Sink, Source
 from sr_cli.upscale import Progress, Upscaler
 
 Status = Literal["done", "skipped", "failed"]
@@ -112,20 +114,35 @@ def _read(source: Path | None) -> Picture:
     return picture.read(source)
 
 
-def _write(result: Picture, target: Path | None, output: Output) -> None:
-    if target is None:
-        sys.stdout.buffer.write(
-            picture.encode(result, output.format or "png", output.quality)
-        )
-        sys.stdout.buffer.flush()
+@contextmanager
+def _open(path: Path | None) -> Iterator[Source]:
+    if path is None:
+        yield PictureSource(_read(path))
         return
-    picture.write(
-        result,
-        target,
-        format=output.format,
-        quality=output.quality,
-        overwrite=output.overwrite,
-    )
+    with picture.open_source(path) as source:
+        yield source
+
+
+@contextmanager
+def _sink(target: Path | None, header: Header, output: Output) -> Iterator[Sink]:
+    if target is not None:
+        with picture.open_sink(
+            target,
+            header,
+            format=output.format,
+            quality=output.quality,
+            overwrite=output.overwrite,
+        ) as sink:
+            yield sink
+        return
+    # Encoders go back to fill in lengths, which a pipe can't.
+    with BytesIO() as stream:
+        with picture.encoding_into(
+            stream, header, output.format or "png", output.quality
+        ) as sink:
+            yield sink
+        sys.stdout.buffer.write(stream.getbuffer())
+    sys.stdout.buffer.flush()
 
 
 def check(jobs: Sequence[Job], output: Output, new_folder: Path | None = None) -> None:
@@ -168,19 +185,23 @@ def run_job(
         SrupError: the picture can't be read, upscaled or written; then nothing is.
     """
     began = time.perf_counter()
-    source = _read(job.source)
     suffix = job.target.suffix if job.target else ".png"
     format_name = output.format or suffix
     scale = upscaler.scale
-    picture.check_size(source.height * scale, source.width * scale, format_name)
-    result = upscaler.upscale(source, on_progress)
-    _write(result, job.target, output)
+    with _open(job.source) as source:
+        found = source.header
+        header = replace(found, height=found.height * scale, width=found.width * scale)
+        picture.check_size(header.height, header.width, format_name, header.channels)
+        with _sink(job.target, header, output) as sink:
+            for band in upscaler.stream(source, on_progress):
+                sink.write(band)
+                del band  # the next one needs its memory
     return Outcome(
         job,
         "done",
-        (*source.notes, *picture.losses(result, format_name)),
-        result.width,
-        result.height,
+        (*found.notes, *picture.losses(header, format_name)),
+        header.width,
+        header.height,
         time.perf_counter() - began,
     )
 

@@ -57,6 +57,9 @@ device_option = click.option(
 )
 
 
+_SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """What runs a network, and how, as asked for."""
@@ -107,15 +110,19 @@ running_options = _packed(
     ),
     click.option(
         "--precision",
-        type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+        type=click.Choice(["auto", "float32", "bfloat16", "float16", *_SHORT]),
+        callback=lambda _context, _parameter, value: _SHORT.get(value, value),
+        metavar="[auto|float32|bfloat16|float16]",
         default="auto",
         show_default=True,
-        help="auto takes 16 bits where the hardware is made for them.",
+        help="auto takes 16 bits where the hardware is made for them and the model "
+        "loses at most 0.01 dB by it.",
     ),
     click.option(
         "--tile",
         type=click.IntRange(min=16),
-        help="Side of the tiles, in input pixels.  [default: 256]",
+        help="Largest side of the tiles, in input pixels.  [default: as fits the "
+        "device and the memory]",
     ),
     click.option(
         "--overlap",

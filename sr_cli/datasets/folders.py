@@ -1,9 +1,8 @@
-"""Folders of pictures: the one of the user's cache, and what lies in any."""
+"""Folders of pictures, and what lies in them."""
 
-import os
-import sys
 from pathlib import Path
 
+from sr_cli.cache_folder import cache_folder as cache_of_srup
 from sr_cli.errors import DataError
 from sr_cli.picture import FORMATS
 
@@ -12,10 +11,7 @@ SUFFIXES = frozenset(suffix for row in FORMATS for suffix in row.suffixes)
 
 def cache_folder() -> Path:
     """Return the folder of sets in the user's cache, which need not exist."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    if not home and sys.platform == "win32":
-        home = os.environ.get("LOCALAPPDATA")
-    return (Path(home) if home else Path.home() / ".cache") / "srup" / "datasets"
+    return cache_of_srup() / "datasets"
 
 
 def pictures_in(folder: Path) -> tuple[Path, ...]:

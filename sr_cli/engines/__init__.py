@@ -1,7 +1,8 @@
 """What runs a fused network: one contract, three engines.
 
 An engine takes float32 RGB (N, 3, h, w) in [0, 1] and returns float32
-(N, 3, scale·h, scale·w), not clipped.  It knows neither tiles nor pictures.
+(N, 3, scale·h, scale·w), not clipped.  For 8-bit levels there is a shorter way.  It
+knows neither windows nor pictures.
 """
 
 import ctypes.util
@@ -22,11 +23,16 @@ EngineName = Literal["openvino", "onnxruntime", "torch"]
 Device = Literal["cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Batch = NDArray[np.float32]
+Levels = NDArray[np.uint8]
 
 CPU_ENGINES: tuple[EngineName, ...] = ("openvino", "onnxruntime", "torch")
 """Fastest first.  One 768×512 photo through `srup upscale`, once each, on two cores
 with AMX: OpenVINO in bfloat16 8.2 s, onnxruntime in float32 21.3 s; torch is last
 because importing it alone takes over a second."""
+
+
+class NotFiniteError(Exception):
+    """A result has NaN or infinity in it."""
 
 
 class Engine(Protocol):
@@ -35,12 +41,27 @@ class Engine(Protocol):
     name: EngineName
     device: Device
     precision: Precision
+    calls_at_once: int
+    """How many calls, from as many threads, keep the device busy."""
+    window_pixels: int
+    """How large an input suits a call, in pixels."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Upscale (N, 3, h, w) in [0, 1]; safe to call from several threads.
 
         Raises:
             OutOfMemoryError: the batch does not fit.
+        """
+        ...
+
+    def levels(self, pixels: Levels, at_once: int = 1) -> Levels:
+        """Upscale (h, w, 3), rounded to 8 bits; safe to call from several threads.
+
+        `at_once` says how many calls share the device, this one included.
+
+        Raises:
+            NotFiniteError: a result is not a number, or infinite.
+            OutOfMemoryError: the picture does not fit.
         """
         ...
 
@@ -97,9 +118,23 @@ def _open(
             "The engine openvino runs on the CPU here",
             "Use --device cpu, or --engine torch for a GPU",
         )
-    from sr_cli.engines.openvino import OpenVinoEngine
+    from sr_cli.engines.openvino import open_openvino
 
-    return OpenVinoEngine(network, precision)
+    return open_openvino(network, precision)
+
+
+def _fastest(
+    network: Network,
+    available: list[EngineName],
+    precision: Literal["auto"] | Precision,
+) -> EngineName:
+    # torch takes over a second to import, which no small picture makes good.
+    candidates = [name for name in available if name != "torch"]
+    if len(candidates) < 2:
+        return available[0]
+    from sr_cli.engines.trial import fastest
+
+    return fastest(candidates, lambda name: _open(network, name, "cpu", precision))
 
 
 def open_engine(
@@ -131,7 +166,8 @@ def open_engine(
             raise DeviceError(
                 "No engine is installed", "Run `pip install openvino onnxruntime`"
             )
-        engine = available[0] if device == "cpu" else "torch"
-        if choice.precision == "float16" and device == "cpu":
-            engine = "torch"  # the only one that computes in float16 on a CPU
+        engine = "torch"
+        # On a CPU nothing else computes in float16.
+        if device == "cpu" and choice.precision != "float16":
+            engine = _fastest(network, available, choice.precision)
     return _open(network, engine, device, choice.precision)

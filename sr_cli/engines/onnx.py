@@ -4,7 +4,8 @@ from typing import Literal
 
 import onnxruntime
 
-from sr_cli.engines import Batch, Device, EngineName, Precision
+from sr_cli.engines import Batch, Device, EngineName, Levels, Precision
+from sr_cli.engines.levels import through_floats
 from sr_cli.engines.memory import memory_errors
 from sr_cli.errors import DeviceError
 from sr_cli.networks.fuse import Network
@@ -21,6 +22,8 @@ class OnnxRuntimeEngine:
     """Runs the graph on the CPU, or on CUDA with onnxruntime's GPU build."""
 
     name: EngineName = "onnxruntime"
+    calls_at_once = 1
+    window_pixels = 2**18
 
     def __init__(
         self,
@@ -56,6 +59,14 @@ class OnnxRuntimeEngine:
 
     def __call__(self, batch: Batch) -> Batch:
         """Upscale (N, 3, h, w) in [0, 1]."""
-        with memory_errors(batch):
+        with memory_errors(*batch.shape[2:]):
             result: Batch = self._session.run(["high"], {"low": batch})[0]
         return result
+
+    def levels(
+        self,
+        pixels: Levels,
+        at_once: int = 1,  # noqa: ARG002 (one call has the device to itself)
+    ) -> Levels:
+        """Upscale (h, w, 3)."""
+        return through_floats(self, pixels)

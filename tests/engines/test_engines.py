@@ -1,15 +1,18 @@
 """One contract for every engine."""
 
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import pytest
 
 from conftest import TINY, tiny_state
 from luma_networks import SMALL, low_pictures, state_of, trained, without_residual
 from sr_cli import engines
-from sr_cli.engines import EngineChoice, open_engine
+from sr_cli.engines import EngineChoice, NotFiniteError, open_engine
 from sr_cli.errors import DeviceError, OutOfMemoryError
-from sr_cli.networks.fuse import Network, fuse
-from sr_cli.tiles import Tiling, sweep
+from sr_cli.networks.fuse import Conv, Network, fuse
+from sr_cli.tiles import Tiling, join, windows
 
 ENGINES = ["torch", "onnxruntime", "openvino"]
 KINDS = ["batch", "none", "srcnn", "espcn"]
@@ -53,16 +56,51 @@ def test_engine_answers_like_the_trained_network(name, family):
     np.testing.assert_allclose(engine(low), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("size", [(1, 1), (17, 9), (120, 101)])
+def test_levels_are_the_rounded_floats(name, kind, size):
+    network = network_of(kind)
+    engine = open_engine(network, EngineChoice(name, "cpu", "float32"))
+    pixels = np.random.default_rng(5).integers(0, 256, (*size, 3), dtype=np.uint8)
+    before = pixels.copy()
+    floats = engine(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)[0]
+    expected = np.clip(floats * 255, 0, 255).transpose(1, 2, 0)
+    for at_once in (1, 2):
+        result = engine.levels(pixels, at_once)
+        assert result.dtype == np.uint8
+        # Values that lie between two levels may go either way.
+        np.testing.assert_allclose(result, expected, atol=0.501)
+    np.testing.assert_array_equal(pixels, before)
+
+
+@pytest.mark.parametrize("kind", ["batch", "espcn"])
+@pytest.mark.parametrize("name", ENGINES)
+def test_levels_say_when_a_result_is_no_number(name, kind):
+    network = network_of(kind)
+    *_, last = (layer for layer in network.layers if isinstance(layer, Conv))
+    broken = replace(last, bias=np.full_like(last.bias, np.nan))
+    layers = tuple(broken if layer is last else layer for layer in network.layers)
+    engine = open_engine(Network(layers, 4), EngineChoice(name, "cpu", "float32"))
+    with pytest.raises(NotFiniteError):
+        engine.levels(np.zeros((9, 8, 3), np.uint8))
+
+
 @pytest.mark.parametrize("family", SMALL)
 @pytest.mark.parametrize("name", ENGINES)
 def test_exact_tiles_equal_the_untiled_result(name, family):
     network = network_of(family)
     engine = open_engine(network, EngineChoice(name, "cpu", "float32"))
-    low = low_pictures(3, 41, 59)
+    pixels = np.random.default_rng(6).integers(0, 256, (41, 59, 3), dtype=np.uint8)
     plan = Tiling(24, exact=True).plan(41, 59, network.halo)
     assert len(plan) == 12
-    tiled = np.concatenate(list(sweep(low, plan, 4, engine)), axis=1)
-    np.testing.assert_allclose(tiled, engine(low[None])[0], atol=1e-5)
+    left = iter(pixels)
+    parts = windows(lambda n: np.array(list(islice(left, n))).reshape(-1, 59, 3), plan)
+    results = (engine.levels(np.ascontiguousarray(part)) for part in parts)
+    tiled = np.concatenate(list(join(results, plan, 4)))
+    untiled = engine.levels(pixels)
+    assert np.abs(tiled.astype(int) - untiled).max() <= 1
+    assert (tiled != untiled).mean() < 1e-3
 
 
 @pytest.mark.parametrize("family", SMALL)
