@@ -39,7 +39,7 @@ HOMES = {
     "onnxruntime": ("engines/onnx.py", "bench/peers.py"),
     "openvino": ("engines/openvino", "bench/peers.py", "bench/peak.py"),
     "huggingface_hub": ("weights.py",),
-    "matplotlib": ("train/plot.py",),
+    "matplotlib": ("train/plot.py", "bench/scaling_plot.py"),
 }
 
 

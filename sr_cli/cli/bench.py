@@ -1,4 +1,4 @@
-"""`srup bench`: models measured on sets of pictures, and the speed of training."""
+"""`srup bench`: models measured on sets of pictures, and how fast things are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from sr_cli.cli.bench_speed import command as speed
 from sr_cli.cli.bench_training import command as training
 from sr_cli.cli.options import Running, debug_option, running_options
 
@@ -171,7 +172,7 @@ class _Measurements(click.Group):
 
 @click.group(cls=_Measurements)
 def command() -> None:
-    """Measure models on sets of pictures, or how fast a network is trained here.
+    """Measure models on sets of pictures, or how fast a network runs or is trained.
 
     `srup bench set5` measures pictures, and so does every first argument that is no
     command; a folder called like one is ./training.  `srup bench pictures --help`
@@ -181,9 +182,11 @@ def command() -> None:
     Examples:
       srup bench set5 set14 --data benchmarks/
       srup bench photos/ -m srresnet -m mine.safetensors
-      srup bench training --profile
+      srup bench speed
+      srup bench training
     """
 
 
 command.add_command(pictures)
+command.add_command(speed)
 command.add_command(training)
