@@ -30,9 +30,13 @@ def through_floats(run: Callable[[Batch], Batch], pixels: Levels) -> Levels:
     Raises:
         NotFiniteError: as `store`.
     """
-    planes = pixels.transpose(2, 0, 1)[None] / _WHITE
-    result = run(np.ascontiguousarray(planes, np.float32))[0]
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]) / _WHITE
+    result = run(planes)[0]
     result *= _WHITE
-    out = np.empty(result.shape[1:] + result.shape[:1], np.uint8)
-    store(result.transpose(1, 2, 0), out)
+    rounded = np.empty(result.shape, np.uint8)
+    store(result, rounded)
+    out = np.empty((*result.shape[1:], len(result)), np.uint8)
+    # Plane by plane: numpy would walk through all three at once, a pixel at a time.
+    for channel, plane in enumerate(rounded):
+        out[:, :, channel] = plane
     return out

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import openvino
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conftest import TINY, tiny_state
 from sr_cli.engines import EngineChoice, openvino_chain
@@ -14,6 +16,7 @@ from sr_cli.engines.openvino import (
     open_openvino,
     physical_cores,
 )
+from sr_cli.engines.openvino_chain import TAIL_AREA, _tail_tiles
 from sr_cli.engines.openvino_models import to_bfloat16
 from sr_cli.networks.fuse import Network, fuse
 from sr_cli.upscale import Upscaler
@@ -35,11 +38,21 @@ def random_low(*size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (23, 24), (25, 49), (70, 31)])
 def test_small_tail_tiles_change_nothing(core, network, monkeypatch, size):
-    monkeypatch.setattr(openvino_chain, "TAIL_TILE", 24)
+    monkeypatch.setattr(openvino_chain, "TAIL_AREA", 24 * 24)
     engine = OpenVinoChainEngine(core, network, "float32")
     whole = OpenVinoEngine(core, network, "float32")
     low = random_low(*size)
     np.testing.assert_allclose(engine(low), whole(low), atol=2e-6)
+
+
+@given(height=st.integers(1, 900), width=st.integers(1, 2000))
+def test_tail_tiles_fit_the_cache_and_waste_little(height, width):
+    rows, columns = _tail_tiles(height, width, 6)
+    tall, wide = rows[0].stop, columns[0].stop
+    assert tall * wide <= TAIL_AREA * 1.1 or len(rows) * len(columns) == 1
+    if min(height, width) >= 80:
+        work = len(rows) * tall * len(columns) * wide
+        assert work <= 1.3 * height * width
 
 
 def test_bfloat16_is_no_worse_than_openvinos_own(core, network):
