@@ -30,7 +30,8 @@ def through_floats(run: Callable[[Batch], Batch], pixels: Levels) -> Levels:
     Raises:
         NotFiniteError: as `store`.
     """
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]) / _WHITE
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32)
+    planes /= _WHITE
     result = run(planes)[0]
     result *= _WHITE
     rounded = np.empty(result.shape, np.uint8)
