@@ -86,7 +86,6 @@ class _Compiled:
         ):
             element, shape = port.get_element_type(), list(port.get_shape())
             kind = np.uint16 if element == Element.bf16 else np.float32
-            # Zeros, not empty: an emulated page is cheaper to touch once than twice.
             arrays.append(np.zeros(shape, kind))
             bind(openvino.Tensor(arrays[-1], shape, element))
         return _Lane(request, arrays[0][0], arrays[1])

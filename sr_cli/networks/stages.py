@@ -13,13 +13,17 @@ def body_and_tail(network: Network) -> tuple[Layers, Layers] | None:
     large windows, and the tail small ones that stay in cache.
 
     Returns None where there is no such place: a kind of layer other than
-    convolution, sum and shuffle, or a shuffle before the last sum.
+    convolution, sum and shuffle, or a shuffle before the last sum; and for a network
+    that doesn't begin with a convolution and end with one without PReLU.
     """
     layers = network.layers
     sums = [i for i, layer in enumerate(layers) if isinstance(layer, Add)]
     if not sums or not all(isinstance(x, Conv | Keep | Add | Shuffle) for x in layers):
         return None
     body, tail = layers[: sums[-1] + 1], layers[sums[-1] + 1 :]
-    if not tail or any(isinstance(layer, Shuffle) for layer in body):
+    last = [layer for layer in tail if isinstance(layer, Conv)][-1:]
+    if not last or last[0].slope is not None or not isinstance(body[0], Conv):
+        return None
+    if any(isinstance(layer, Shuffle) for layer in body):
         return None
     return body, tail
