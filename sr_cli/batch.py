@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -227,7 +228,7 @@ def run(
                 job,
                 upscaler,
                 output,
-                lambda done, total, job=job: on_progress(job, done, total),  # type: ignore[misc]
+                partial(on_progress, job),
             )
         except (SrupError, OSError) as error:
             yield Outcome(job, "failed", (str(error),))

@@ -35,7 +35,7 @@ HOMES = {
         *("networks/", "train/", "engines/pytorch.py", "engines/torch_"),
         "bench/peers.py",
     ),
-    "onnx": ("networks/graph.py", "bench/plain_graph.py"),
+    "onnx": ("networks/graph.py",),
     "onnxruntime": ("engines/onnx.py", "bench/peers.py"),
     "openvino": ("engines/openvino", "bench/peers.py", "bench/peak.py"),
     "huggingface_hub": ("weights.py",),

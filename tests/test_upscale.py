@@ -86,7 +86,7 @@ class FakeEngine:
         self.precision, self.largest, self.nan = precision, largest, nan
         self.shapes: list[tuple[int, ...]] = []
 
-    def levels(self, pixels, at_once=1):  # noqa: ARG002 (the contract)
+    def levels(self, pixels, _at_once=1):
         self.shapes.append(pixels.shape[:2])
         if pixels.shape[0] * pixels.shape[1] > self.largest:
             raise OutOfMemoryError("A tile doesn't fit", "Use a smaller --tile")

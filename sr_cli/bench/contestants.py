@@ -6,7 +6,7 @@ a float32 tensor and do nothing but run the network.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Contestant:
     title: str
     peer: tuple[PeerName, PeerPrecision] | None = None
     """What else runs the network; None for srup."""
-    choice: EngineChoice = _on_cpu()  # noqa: RUF009 (frozen)
+    choice: EngineChoice = field(default_factory=_on_cpu)
     """How srup runs it."""
     fast: bool = False
     """Whether it runs the catalog's fastest network instead of the one measured."""

@@ -48,19 +48,17 @@ def _only_float32(name: PeerName, precision: PeerPrecision) -> None:
         )
 
 
-def _normalised(network: "PlainSRResNet") -> None:
+def _normalised(network: "PlainSRResNet", channels: int) -> None:
     """Put BatchNorm behind the convolutions that the paper gives one."""
     from torch import nn
 
-    def pair(conv: nn.Conv2d) -> nn.Module:
-        channels = conv.out_channels
+    def pair() -> nn.Module:
         bare = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         return nn.Sequential(bare, nn.BatchNorm2d(channels))
 
     for block in network.blocks:
-        block.conv1 = pair(block.conv1)  # type: ignore[arg-type]
-        block.conv2 = pair(block.conv2)  # type: ignore[arg-type]
-    network.merge = pair(network.merge)  # type: ignore[assignment]
+        block.conv1, block.conv2 = pair(), pair()
+    network.merge = pair()
 
 
 def _paired_name(name: str) -> str:
@@ -87,7 +85,7 @@ def plain_torch(state: State, architecture: Architecture) -> "nn.Module":
     else:
         network = PlainSRResNet(architecture.blocks, architecture.channels)
         if architecture.normalization == "batch":
-            _normalised(network)
+            _normalised(network, architecture.channels)
             tensors = {_paired_name(name): tensors[name] for name in tensors}
     network.load_state_dict(tensors)
     return network.eval()
@@ -101,7 +99,7 @@ def _open_torch(
 
     # torch computes bfloat16 on every CPU, on most of them slower than float32.
     if precision == "bfloat16" and not (
-        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        torch.backends.mkldnn.is_available()
         and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     ):
         raise _refuse_bfloat16()

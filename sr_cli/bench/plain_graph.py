@@ -8,12 +8,8 @@ nothing to fuse: theirs is the graph that srup runs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from sr_cli.catalog import Architecture
 from sr_cli.networks.fuse import (
@@ -28,13 +24,10 @@ from sr_cli.networks.fuse import (
     State,
     fuse,
 )
-from sr_cli.networks.graph import build_onnx
+from sr_cli.networks.graph import Draft, build_onnx
 
 EPSILON = 1e-5
 """Beside BatchNorm's variance: torch's default, with which srup trains."""
-
-_OPSET = 17
-_IR_VERSION = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,51 +130,29 @@ def multiply_adds(layers: Sequence[PlainLayer], height: int, width: int) -> int:
     return total
 
 
-class _Draft:
-    """A graph in the making."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def emit(
-        self, operator: str, *inputs: str | NDArray[Any], **attributes: Any
-    ) -> str:
-        """Append a node; arrays become constants.  Return its output's name."""
-        output = f"{operator.lower()}_{len(self.nodes)}"
-        names = []
-        for number, value in enumerate(inputs):
-            if isinstance(value, str):
-                names.append(value)
-                continue
-            names.append(f"{output}.{number}")
-            self.constants.append(numpy_helper.from_array(value, names[-1]))
-        self.nodes.append(helper.make_node(operator, names, [output], **attributes))
-        return output
-
-
-def _draw(layers: Sequence[PlainLayer]) -> _Draft:
-    draft, x = _Draft(), "low"
+def _draw(layers: Sequence[PlainLayer]) -> Draft:
+    draft, x = Draft(), "low"
     kept: dict[str, str] = {}
-    for layer in layers:
+    for number, layer in enumerate(layers):
         match layer:
             case Conv():
-                side = layer.weight.shape[2]
-                shape = {"kernel_shape": [side, side], "pads": [side // 2] * 4}
-                x = draft.emit("Conv", x, layer.weight, layer.bias, **shape)
-            case Norm():
-                parts = (layer.gain, layer.offset, layer.mean, layer.variance)
-                x = draft.emit("BatchNormalization", x, *parts, epsilon=EPSILON)
-            case PReLU():
-                x = draft.emit("PRelu", x, layer.slope.reshape(-1, 1, 1))
+                x = draft.conv(x, layer, str(number))
+            case Norm(gain, offset, mean, variance):
+                arrays = (gain, offset, mean, variance)
+                names = [
+                    draft.constant(array, f"{number}.{part}")
+                    for part, array in enumerate(arrays)
+                ]
+                x = draft.emit("BatchNormalization", x, *names, epsilon=EPSILON)
+            case PReLU(slope):
+                name = draft.constant(slope.reshape(-1, 1, 1), f"{number}.slope")
+                x = draft.emit("PRelu", x, name)
             case Shuffle(factor):
-                # CRD is the channel order of torch's PixelShuffle.
-                x = draft.emit("DepthToSpace", x, blocksize=factor, mode="CRD")
+                x = draft.shuffle(x, factor)
             case Keep(name):
                 kept[name] = x
             case Add(name):
                 x = draft.emit("Add", x, kept[name])
-    draft.nodes[-1].output[0] = "high"
     return draft
 
 
@@ -196,19 +167,4 @@ def build_plain_onnx(state: State, architecture: Architecture) -> bytes:
     """
     if architecture.family != "srresnet":
         return build_onnx(fuse(state, architecture))
-    draft = _draw(plain_layers(state, architecture))
-    graph = helper.make_graph(
-        draft.nodes,
-        "plain",
-        [helper.make_tensor_value_info("low", TensorProto.FLOAT, ["n", 3, "h", "w"])],
-        [helper.make_tensor_value_info("high", TensorProto.FLOAT, ["n", 3, "H", "W"])],
-        draft.constants,
-    )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR_VERSION,
-        producer_name="srup",
-    )
-    serialised: bytes = model.SerializeToString()
-    return serialised
+    return _draw(plain_layers(state, architecture)).serialised("plain")

@@ -151,9 +151,12 @@ class ReferenceWatch:
         return Quietness("reference computation", slower)
 
 
-def open_watch(cores: int) -> Watch:
-    """Begin to watch the `cores` that this process may use."""
+def open_watch(cores: int, read: Callable[[], Reading] = read_clocks) -> Watch:
+    """Begin to watch the `cores` that this process may use.
+
+    `read` is for those who know of more CPU time that is theirs.
+    """
     try:
-        return OthersWatch(cores)
+        return OthersWatch(cores, read)
     except (OSError, AttributeError, ValueError):
         return ReferenceWatch()

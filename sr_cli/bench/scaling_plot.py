@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sr_cli.bench.report import check_report
 from sr_cli.bench.scaling import Scaling
 from sr_cli.errors import ConfigError, DataError
-from sr_cli.whole_file import whole_file
+from sr_cli.train import plot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,11 +81,4 @@ def save(figure: "Figure", path: Path) -> None:
     Raises:
         DataError: it can't be written.
     """
-    try:
-        with whole_file(path, overwrite=True) as stream:
-            figure.savefig(stream, format=_FORMATS[path.suffix.casefold()])
-    except OSError as error:
-        raise DataError(
-            f"Cannot write {path} ({error.strerror or error})",
-            "Choose another file with --plot",
-        ) from error
+    plot.save(figure, path, _FORMATS[path.suffix.casefold()], "--plot")

@@ -26,7 +26,7 @@ from sr_cli.bench.contestants import (
 from sr_cli.bench.peak import PeakMeter
 from sr_cli.bench.plain_graph import multiply_adds, plain_layers
 from sr_cli.bench.processes import FailedError, Processes, cpu_seconds
-from sr_cli.bench.quiet import OthersWatch, Reading, ReferenceWatch, Watch, read_clocks
+from sr_cli.bench.quiet import Reading, Watch, open_watch, read_clocks
 from sr_cli.bench.sample import Pixels, Sample
 from sr_cli.bench.speed_results import Row, Speed, Turn, Workload
 from sr_cli.train.machine import describe_machine
@@ -51,17 +51,14 @@ def _versions() -> Mapping[str, str]:
     return found
 
 
-def _open_watch(cores: int, pids: Callable[[], list[int]]) -> Watch:
+def _watch(cores: int, pids: Callable[[], list[int]]) -> Watch:
     """Watch others than this process and its children `pids`."""
 
     def read() -> Reading:
         reading = read_clocks()  # which knows of children that have ended
         return replace(reading, own=reading.own + sum(map(cpu_seconds, pids())))
 
-    try:
-        return OthersWatch(cores, read)
-    except (OSError, AttributeError, ValueError):
-        return ReferenceWatch()
+    return open_watch(cores, read)
 
 
 def _enter(
@@ -154,7 +151,7 @@ def measure(
         for done, name in enumerate(names):
             on_progress(done, total)
             contest.warm_up(name)
-        watch = _open_watch(machine.cores, contest.pids)
+        watch = _watch(machine.cores, contest.pids)
         time.sleep(_SETTLE)
         watch.look()
         for done in range(len(names), total):

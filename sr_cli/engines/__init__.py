@@ -54,7 +54,7 @@ class Engine(Protocol):
         """
         ...
 
-    def levels(self, pixels: Levels, at_once: int = 1) -> Levels:
+    def levels(self, pixels: Levels, at_once: int = 1, /) -> Levels:
         """Upscale (h, w, 3), rounded to 8 bits; safe to call from several threads.
 
         `at_once` says how many calls share the device, this one included.

@@ -66,7 +66,8 @@ class OnnxRuntimeEngine:
     def levels(
         self,
         pixels: Levels,
-        at_once: int = 1,  # noqa: ARG002 (one call has the device to itself)
+        _at_once: int = 1,  # one call has the device to itself
+        /,
     ) -> Levels:
         """Upscale (h, w, 3)."""
         return through_floats(self, pixels)

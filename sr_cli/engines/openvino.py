@@ -109,7 +109,7 @@ class OpenVinoChainEngine:
                 self._chain.run_floats(low.transpose(1, 2, 0) * _WHITE, put)
         return result
 
-    def levels(self, pixels: Levels, at_once: int = 1) -> Levels:
+    def levels(self, pixels: Levels, at_once: int = 1, /) -> Levels:
         """Upscale (h, w, 3)."""
         height, width, channels = pixels.shape
         shape = (height * self._scale, width * self._scale, channels)
@@ -171,7 +171,8 @@ class OpenVinoEngine:
     def levels(
         self,
         pixels: Levels,
-        at_once: int = 1,  # noqa: ARG002 (calls take turns, each with all cores)
+        _at_once: int = 1,  # calls take turns, each with all cores
+        /,
     ) -> Levels:
         """Upscale (h, w, 3)."""
         return through_floats(self, pixels)

@@ -132,7 +132,7 @@ class TorchEngine:
         # torch has set aside for each; the last one used goes out first.
         self._streams: LifoQueue[torch.cuda.Stream | None] = LifoQueue()
         for _ in range(self.calls_at_once):
-            stream = torch.cuda.Stream() if self._on_cuda else None  # type: ignore[no-untyped-call]
+            stream = torch.cuda.Stream() if self._on_cuda else None
             self._streams.put(stream)
         if self._on_cuda:
             self.window_pixels = window_that_fits(
@@ -178,7 +178,8 @@ class TorchEngine:
     def levels(
         self,
         pixels: Levels,
-        at_once: int = 1,  # noqa: ARG002 (calls that run at once share by themselves)
+        _at_once: int = 1,  # calls that run at once share by themselves
+        /,
     ) -> Levels:
         """Upscale (h, w, 3); more calls than `calls_at_once` wait for each other."""
         with self._memory_errors(*pixels.shape[:2]), self._turn():
@@ -199,7 +200,7 @@ class TorchEngine:
         result = self._on_host(high.shape, high.dtype).copy_(high, non_blocking=True)
         is_finite = self._on_host((), torch.bool).copy_(finite, non_blocking=True)
         # Blocking: a thread that waits leaves its core to those that read and write.
-        done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        done = torch.cuda.Event(blocking=True)
         done.record()
         done.synchronize()
         # A copy, for pinned memory is dear: torch gives this piece to the next call.

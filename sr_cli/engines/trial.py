@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -123,7 +124,7 @@ def fastest(candidates: Sequence[Name], open_one: Callable[[Name], Engine]) -> N
         candidates,
         key=lambda name: remembered(
             f"seconds: {name} {_cpu()}",
-            lambda name=name: seconds(name),  # type: ignore[misc]
+            partial(seconds, name),
         ),
     )
 

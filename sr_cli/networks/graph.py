@@ -30,7 +30,7 @@ _IR_VERSION = 8
 _END = 2**62  # of an axis, in a slice
 
 
-class _Draft:
+class Draft:
     """Nodes and constants of a graph in the making."""
 
     def __init__(self) -> None:
@@ -50,6 +50,7 @@ class _Draft:
         return name
 
     def conv(self, x: str, layer: Conv, name: str) -> str:
+        """Append a convolution and its PReLU, with constants named by `name`."""
         side = layer.weight.shape[2]
         weight = self.constant(layer.weight, f"{name}.weight")
         bias = self.constant(layer.bias, f"{name}.bias")
@@ -65,6 +66,7 @@ class _Draft:
         return self.emit("PRelu", x, slope)
 
     def shuffle(self, x: str, factor: int) -> str:
+        """Append PixelShuffle."""
         # CRD is the channel order of torch's PixelShuffle.
         return self.emit("DepthToSpace", x, blocksize=factor, mode="CRD")
 
@@ -76,6 +78,7 @@ class _Draft:
         return name
 
     def sliced(self, x: str, axis: int, start: int, stop: int) -> str:
+        """Append a slice of `axis`."""
         bounds = (self.integers(value) for value in (start, stop, axis))
         return self.emit("Slice", x, *bounds)
 
@@ -119,6 +122,30 @@ class _Draft:
         """
         return self.stretched(self.stretched(x, 3, factor), 2, factor)
 
+    def serialised(self, name: str) -> bytes:
+        """Return the whole model, whose last node gives the picture.
+
+        Input `low` is float32 (n, 3, h, w), output `high` (n, 3, H, W); n, h and w
+        are free.
+        """
+        self.nodes[-1].output[0] = "high"
+        float32 = TensorProto.FLOAT
+        graph = helper.make_graph(
+            self.nodes,
+            name,
+            [helper.make_tensor_value_info("low", float32, ["n", 3, "h", "w"])],
+            [helper.make_tensor_value_info("high", float32, ["n", 3, "H", "W"])],
+            self.constants,
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", _OPSET)],
+            ir_version=_IR_VERSION,
+            producer_name="srup",
+        )
+        serialised: bytes = model.SerializeToString()
+        return serialised
+
 
 def build_onnx(network: Network) -> bytes:
     """Return `network` as a serialised ONNX model.
@@ -126,7 +153,7 @@ def build_onnx(network: Network) -> bytes:
     Input `low` is float32 (n, 3, h, w) in [0, 1]; output `high` is float32
     (n, 3, scale·h, scale·w), not clipped; n, h and w are free.
     """
-    draft = _Draft()
+    draft = Draft()
     kept: dict[str, str] = {}
     current = "low"
     for number, layer in enumerate(network.layers):
@@ -145,19 +172,4 @@ def build_onnx(network: Network) -> bytes:
                 current = draft.shuffle(current, factor)
             case Enlarge(factor):
                 current = draft.enlarge(current, factor)
-    draft.nodes[-1].output[0] = "high"
-    graph = helper.make_graph(
-        draft.nodes,
-        "srup",
-        [helper.make_tensor_value_info("low", TensorProto.FLOAT, ["n", 3, "h", "w"])],
-        [helper.make_tensor_value_info("high", TensorProto.FLOAT, ["n", 3, "H", "W"])],
-        draft.constants,
-    )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR_VERSION,
-        producer_name="srup",
-    )
-    serialised: bytes = model.SerializeToString()
-    return serialised
+    return draft.serialised("srup")

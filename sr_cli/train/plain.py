@@ -52,7 +52,7 @@ class PlainSRResNet(nn.Module):
         self.head = nn.Conv2d(3, channels, 9, padding=4)
         self.head_act = nn.PReLU(channels)
         self.blocks = nn.ModuleList(_Block(channels) for _ in range(blocks))
-        self.merge = nn.Conv2d(channels, channels, 3, padding=1)
+        self.merge: nn.Module = nn.Conv2d(channels, channels, 3, padding=1)
         self.upsample = nn.ModuleList(_Upsample(channels) for _ in range(2))
         self.tail = nn.Conv2d(channels, 3, 9, padding=4)
 
@@ -101,7 +101,7 @@ def plain_updates(
             with torch.autocast(low.device.type, torch.bfloat16, enabled=half):
                 output = network(low)
             loss = F.l1_loss(output.float(), high)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
         except torch.cuda.OutOfMemoryError as error:
             raise OutOfMemoryError(

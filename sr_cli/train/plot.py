@@ -155,17 +155,19 @@ def draw(runs: Mapping[str, Metrics], *, log_steps: bool = False) -> "Figure":
     return figure
 
 
-def save(figure: "Figure", path: Path) -> None:
-    """Write `figure` as PNG to `path`, over what was there.
+def save(
+    figure: "Figure", path: Path, format: str = "png", option: str = "--output"
+) -> None:
+    """Write `figure` to `path`, over what was there; `option` is what named it.
 
     Raises:
         DataError: it can't be written.
     """
     try:
         with whole_file(path, overwrite=True) as stream:
-            figure.savefig(stream, format="png")
+            figure.savefig(stream, format=format)
     except OSError as error:
         raise DataError(
             f"Cannot write {path} ({error.strerror or error})",
-            "Choose another file with --output",
+            f"Choose another file with {option}",
         ) from error

@@ -285,19 +285,19 @@ def test_like_is_compared_with_like(weights):
 def test_what_our_processes_use_is_not_the_others():
     spin = "[0 for _ in iter(lambda: __import__('time').process_time() < 0.4, False)]"
     with closing(Process(partial(partial, eval, spin))) as process:
-        watch = speed._open_watch(1, lambda: [process.pid])
+        watch = speed._watch(1, lambda: [process.pid])
         before = watch._read().own
         process.compute()
         alive = watch._read().own
         assert alive - before > 0.3
     # When it has ended, its time counts once.
-    ended = speed._open_watch(1, list)._read().own
+    ended = speed._watch(1, list)._read().own
     assert ended == pytest.approx(alive, abs=0.2)
 
 
 def test_a_system_without_such_clocks_gets_the_reference(monkeypatch, tmp_path):
     monkeypatch.setattr(quiet, "_TIMES", tmp_path / "none")
-    assert isinstance(speed._open_watch(1, list), ReferenceWatch)
+    assert isinstance(speed._watch(1, list), ReferenceWatch)
 
 
 # --- contestants

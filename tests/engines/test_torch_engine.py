@@ -128,7 +128,7 @@ def test_threads_that_call_at_once_get_what_one_gets_alone(kind):
     pictures = [photo(8 + i % 3, 9 + i % 5, seed=i) for i in range(24)]
     alone = [engine.levels(pixels) for pixels in pictures]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda x: engine.levels(x, at_once=6), pictures))
+        together = list(pool.map(lambda x: engine.levels(x, 6), pictures))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
 
