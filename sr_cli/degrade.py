@@ -43,8 +43,11 @@ _KERNELS: dict[Kernel, tuple[Callable[[Floats], Floats], float]] = {
 }
 
 
-def _taps(size: int, new_size: int, kernel: Kernel) -> tuple[NDArray[np.intp], Floats]:
-    """For every output sample, the input samples that it reads and their weights."""
+def taps(size: int, new_size: int, kernel: Kernel) -> tuple[NDArray[np.intp], Floats]:
+    """For every output sample, the input samples that it reads and their weights.
+
+    Both are (new_size, n); the weights of one sample sum to 1.
+    """
     weigh, radius = _KERNELS[kernel]
     ratio = new_size / size
     # Reducing widens the kernel; nearest never averages, as in MATLAB.
@@ -62,7 +65,7 @@ def _taps(size: int, new_size: int, kernel: Kernel) -> tuple[NDArray[np.intp], F
 
 
 def _resize_rows(image: Floats, new_height: int, kernel: Kernel) -> Floats:
-    index, weight = _taps(image.shape[0], new_height, kernel)
+    index, weight = taps(image.shape[0], new_height, kernel)
     flat = image.reshape(image.shape[0], -1)
     out = np.empty((new_height, flat.shape[1]))
     # Row by row: a matrix product of blocks is no quicker on an idle machine, and

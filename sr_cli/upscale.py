@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,17 @@ from sr_cli.errors import ModelError, OutOfMemoryError
 from sr_cli.networks.fuse import Network
 from sr_cli.picture import Picture, PictureSource, Source, bleed
 from sr_cli.tiles import Tiling, join, windows
+from sr_cli.transparency import Bands, among_neighbours, with_alpha
 
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
-Rows = Callable[[int], Pixels]
+Rows = Callable[[int], Array]
 """Gives the next rows of a picture, (n, W, C), from the top."""
+FloatRun = Callable[[Floats], Floats]
+_Run = Callable[[Engine, Array, int], Array]
 
 
 class Upscaler:
@@ -46,6 +52,7 @@ class Upscaler:
         self._tiling, self._say = tiling, say
         self.engine = open_engine(network, choice, say)
         self._exact_engine: Engine | None = None
+        self._overflowed = False
         self._largest: float = np.inf  # window, in pixels, known to fit into memory
         self._lock = threading.Lock()
 
@@ -81,85 +88,121 @@ class Upscaler:
         """Yield the result's rows from the top, in bands (n, W, C), alpha last.
 
         As `upscale`, but no more than a few bands are held, and rows are taken from
-        `source` when they are needed.  A source with alpha is read at once: colours
-        bleed from afar.
+        `source`, of 8 bits, when they are needed.  A source with alpha is read at
+        once: colours bleed from afar.
 
         Raises:
             PictureError: the source turns out to be damaged.
         """
         header = source.header
-        size = header.height, header.width
         if not header.alpha:
-            yield from self._upscaled(source.read, size, on_progress)
+            size = header.height, header.width
+            yield from self._bands(source.read, size, on_progress, self._window)
             return
         whole = source.read(header.height)
         pixels, alpha = whole[:, :, :-1], whole[:, :, -1]
-        colours = _rows_of(bleed(pixels, alpha))
-        if np.all(alpha == alpha[0, 0]):
-            for band in self._upscaled(colours, size, on_progress):
-                opacity = np.full((*band.shape[:2], 1), alpha[0, 0], np.uint8)
-                yield np.concatenate([band, opacity], axis=2)
-            return
-        done = 0
 
-        def count(_: int, total: int) -> None:
-            nonlocal done
-            done += 1
-            on_progress(done, 2 * total)
+        def enlarge(run: Callable[[Pixels, int], Pixels]) -> Bands:
+            return lambda plane, show: self._bands(
+                rows_of(plane), plane.shape[:2], show, run
+            )
 
-        # Both are cut alike, so their bands are equally high.
-        for pair in zip(
-            self._upscaled(colours, size, count),
-            self._upscaled(_rows_of(alpha[:, :, None]), size, count),
-            strict=True,
-        ):
-            yield np.concatenate(pair, axis=2)
-
-    def _upscaled(
-        self, rows: Rows, size: tuple[int, int], on_progress: Progress
-    ) -> Iterator[Pixels]:
-        """Yield the result of a picture without alpha, in bands, from the top."""
-        engine = self.engine
-        plan = self._tiling.plan(
-            *size, self._network.halo, engine.window_pixels, engine.calls_at_once
+        yield from with_alpha(
+            bleed(pixels, alpha),
+            alpha,
+            enlarge(self._window),
+            enlarge(self._alpha_window),
+            on_progress,
         )
-        at_once = min(engine.calls_at_once, len(plan))
+
+    def _window(self, window: Pixels, at_once: int) -> Pixels:
+        """Upscale (h, w, C) whose C is 1 or 3, in 8 bits."""
+        result = self._run(self.engine, _levels, in_colour(window), at_once)
+        if window.shape[2] == 3:
+            return result
+        total: NDArray[np.uint16] = result.sum(axis=2, dtype=np.uint16, keepdims=True)
+        return ((total + 1) // 3).astype(np.uint8)
+
+    def _alpha_window(self, window: Pixels, at_once: int) -> Pixels:
+        return among_neighbours(window, self._window(window, at_once))
+
+    def floats(
+        self,
+        rows: Rows,
+        size: tuple[int, int],
+        on_progress: Progress = lambda *_: None,
+        *,
+        precise: bool = False,
+        around: Callable[[FloatRun], FloatRun] = lambda run: run,
+    ) -> Iterator[Floats]:
+        """Yield the result's rows, float32 (n, W, C), of those that `rows` gives.
+
+        Args:
+            rows: gives float32 (n, w, 1 or 3); black is 0, white 1.
+            size: the height and width of the picture that they are of.
+            on_progress: as in `upscale`.
+            precise: compute in float32, unless another precision was asked for.
+            around: wraps what upscales a window, (h, w, 3) ─▶ (H, W, 3).
+
+        Raises:
+            as `upscale`.
+        """
+        engine = self._exact() if precise else self.engine
+
+        def run(pixels: Floats) -> Floats:
+            return self._run(engine, _batch, pixels, 1)
+
+        treat = around(run)
+
+        def enlarge(window: Floats, _at_once: int) -> Floats:
+            result = treat(in_colour(window))
+            if window.shape[2] == 3:
+                return result
+            mean: Floats = result.mean(axis=2, keepdims=True)
+            return mean
+
+        return self._bands(rows, size, on_progress, enlarge, at_once=1)
+
+    def _bands(
+        self,
+        rows: Rows,
+        size: tuple[int, int],
+        on_progress: Progress,
+        run: Callable[[Array, int], Array],
+        at_once: int | None = None,
+    ) -> Iterator[Array]:
+        """Yield the result of a picture without alpha, in bands, from the top."""
+        at_once = at_once or self.engine.calls_at_once
+        plan = self._tiling.plan(
+            *size, self._network.halo, self.engine.window_pixels, at_once
+        )
+        at_once = min(at_once, len(plan))
         done = 0
 
-        def counted(results: Iterable[Pixels]) -> Iterator[Pixels]:
+        def counted(results: Iterable[Array]) -> Iterator[Array]:
             nonlocal done
             for result in results:
                 done += 1
                 on_progress(done, len(plan))
                 yield result
 
-        def run(window: Pixels) -> Pixels:
-            return self._window(window, at_once)
+        def one(window: Array) -> Array:
+            return run(window, at_once)
 
         with ThreadPoolExecutor(at_once, "srup-window") as pool:
-            results = _mapped(pool, run, windows(rows, plan), at_once)
+            results = _mapped(pool, one, windows(rows, plan), at_once)
             try:
                 yield from join(counted(results), plan, self.scale)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _window(self, window: Pixels, at_once: int) -> Pixels:
-        """Upscale (h, w, C) whose C is 1 or 3."""
-        gray = window.shape[2] == 1
-        pixels = np.ascontiguousarray(np.broadcast_to(window, (*window.shape[:2], 3)))
-        result = self._levels(pixels, at_once)
-        if not gray:
-            return result
-        total: NDArray[np.uint16] = result.sum(axis=2, dtype=np.uint16, keepdims=True)
-        return ((total + 1) // 3).astype(np.uint8)
-
-    def _levels(self, pixels: Pixels, at_once: int) -> Pixels:
+    def _run(self, engine: Engine, run: _Run, pixels: Array, at_once: int) -> Array:
         """Upscale (h, w, 3), in parts or with more bits where that is needed."""
         height, width, _ = pixels.shape
         if height * width > self._largest:
-            return self._in_parts(pixels, at_once)
+            return self._in_parts(engine, run, pixels, at_once)
         try:
-            return self.engine.levels(pixels, at_once)
+            return run(engine, pixels, at_once)
         except OutOfMemoryError as error:
             side = max(height, width) // 2
             if side < self._tiling.least_tile(self._network.halo):
@@ -168,38 +211,54 @@ class Upscaler:
                 if height * width <= self._largest:
                     self._largest = height * width / 2
                     self._say(f"{error.message}: going on with tiles of {side} pixels.")
-            return self._in_parts(pixels, at_once)
+            return self._in_parts(engine, run, pixels, at_once)
         except NotFiniteError as error:
-            return self._in_float32(pixels, at_once, error)
+            return self._in_float32(run, pixels, at_once, error)
 
-    def _in_parts(self, pixels: Pixels, at_once: int) -> Pixels:
+    def _in_parts(
+        self, engine: Engine, run: _Run, pixels: Array, at_once: int
+    ) -> Array:
         height, width, _ = pixels.shape
         tiling = replace(self._tiling, tile=max(height, width) // 2)
         plan = tiling.plan(height, width, self._network.halo)
         results = (
-            self._levels(part, at_once) for part in windows(_rows_of(pixels), plan)
+            self._run(engine, run, part, at_once)
+            for part in windows(rows_of(pixels), plan)
         )
         return np.concatenate(list(join(results, plan, self.scale)))
 
-    def _in_float32(
-        self, pixels: Pixels, at_once: int, reason: NotFiniteError
-    ) -> Pixels:
+    def _exact(self) -> Engine:
+        """The engine that computes in float32, unless less was asked for."""
+        if self._choice.precision != "auto" or self.engine.precision == "float32":
+            return self.engine
         with self._lock:
-            if self.engine.precision != "float32" and self._exact_engine is None:
-                self._say(
-                    f"The result overflowed in {self.engine.precision}: "
-                    "such tiles are computed in float32."
-                )
-                choice = replace(
-                    self._choice,
-                    engine=self.engine.name,
-                    device=self.engine.device,
-                    precision="float32",
-                )
-                self._exact_engine = open_engine(self._network, choice, self._say)
-        if self._exact_engine is not None:
+            return self._open_exact()
+
+    def _open_exact(self) -> Engine:
+        if self._exact_engine is None:
+            choice = replace(
+                self._choice,
+                engine=self.engine.name,
+                device=self.engine.device,
+                precision="float32",
+            )
+            self._exact_engine = open_engine(self._network, choice, self._say)
+        return self._exact_engine
+
+    def _in_float32(
+        self, run: _Run, pixels: Array, at_once: int, reason: NotFiniteError
+    ) -> Array:
+        if self.engine.precision != "float32":
+            with self._lock:
+                if not self._overflowed:
+                    self._overflowed = True
+                    self._say(
+                        f"The result overflowed in {self.engine.precision}: "
+                        "such tiles are computed in float32."
+                    )
+                engine = self._open_exact()
             try:
-                return self._exact_engine.levels(pixels, at_once)
+                return run(engine, pixels, at_once)
             except NotFiniteError as error:
                 reason = error
         raise ModelError(
@@ -208,19 +267,45 @@ class Upscaler:
         ) from reason
 
 
-def _rows_of(pixels: Pixels) -> Rows:
-    """Give the rows of an array, the next ones at each call."""
-    return PictureSource(Picture(pixels)).read
+def _levels(engine: Engine, pixels: Pixels, at_once: int) -> Pixels:
+    """Upscale (h, w, 3) in 8 bits."""
+    return engine.levels(pixels, at_once)
+
+
+def _batch(engine: Engine, pixels: Floats, _at_once: int) -> Floats:
+    """Upscale (h, w, 3) in float32."""
+    result = engine(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]))[0]
+    # One pass: whatever isn't finite stays so in a sum.
+    if not np.isfinite(result.sum()):
+        raise NotFiniteError
+    return np.ascontiguousarray(result.transpose(1, 2, 0))
+
+
+def in_colour(window: Array) -> Array:
+    """Return (h, w, 1 or 3) as (h, w, 3)."""
+    return np.ascontiguousarray(np.broadcast_to(window, (*window.shape[:2], 3)))
+
+
+def rows_of(pixels: Array) -> Rows:
+    """Give the rows of an array (H, W, C), the next ones at each call."""
+    top = 0
+
+    def read(rows: int) -> Array:
+        nonlocal top
+        top += rows
+        return pixels[top - rows : top]
+
+    return read
 
 
 def _mapped(
     pool: ThreadPoolExecutor,
-    run: Callable[[Pixels], Pixels],
-    inputs: Iterator[Pixels],
+    run: Callable[[Array], Array],
+    inputs: Iterator[Array],
     at_once: int,
-) -> Iterator[Pixels]:
+) -> Iterator[Array]:
     """Yield run(input) of every input in order, running ahead by a few."""
-    waiting: deque[Future[Pixels]] = deque()
+    waiting: deque[Future[Array]] = deque()
     for one in inputs:
         waiting.append(pool.submit(run, one))
         # One more than can run, so that none waits while a result is put in place.

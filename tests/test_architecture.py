@@ -15,9 +15,11 @@ PACKAGE = Path(__file__).parent.parent / "sr_cli"
 
 LAYERS = [
     {"errors", "whole_file", "cache_folder", "fetch"},
-    {"catalog", "picture", "tiles", "metrics", "networks"},
+    {"catalog", "picture", "tiles", "metrics", "networks", "transparency"},
     {"engines", "weights", "degrade", "degradations", "datasets"},
     {"upscale"},
+    {"enlarge"},
+    {"jobs"},
     {"batch", "bench", "train"},
     {"cli"},
     {"__main__"},

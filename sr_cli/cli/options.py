@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from sr_cli.batch import Output
+    from sr_cli.jobs import Output
     from sr_cli.upscale import Say, Upscaler
     from sr_cli.weights import Model
 
@@ -159,7 +159,7 @@ class Writing:
     @property
     def output(self) -> "Output":
         """The part that the library is told."""
-        from sr_cli.batch import Output
+        from sr_cli.jobs import Output
 
         return Output(self.format_name, self.quality, self.overwrite)
 

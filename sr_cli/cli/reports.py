@@ -1,6 +1,6 @@
 """How a file's outcome is told, in words and in JSON."""
 
-from sr_cli.batch import Job, Outcome
+from sr_cli.jobs import Job, Outcome
 
 
 def source_name(job: Job) -> str:

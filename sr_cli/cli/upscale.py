@@ -97,24 +97,24 @@ def command(
     targets = _targets(inputs, output, writing.suffix)
     _check_streams(inputs, targets, as_json=writing.as_json)
 
-    from sr_cli import batch
     from sr_cli.cli.console import progress_bar, say
     from sr_cli.cli.reports import outcome_facts, outcome_sentence, source_name
     from sr_cli.errors import SrupError
+    from sr_cli.jobs import Job, Outcome, check, run_job
 
-    jobs = [batch.Job(_path(a), _path(b)) for a, b in zip(inputs, targets, strict=True)]
-    batch.check(jobs, writing.output, _folder(inputs, output))
+    jobs = [Job(_path(a), _path(b)) for a, b in zip(inputs, targets, strict=True)]
+    check(jobs, writing.output, _folder(inputs, output))
     upscaler = running.open(running.load(model), say)
     quiet, as_json, failed = writing.quiet, writing.as_json, 0
     for job in jobs:
         try:
             with progress_bar(source_name(job), "tiles", quiet=quiet) as show:
-                outcome = batch.run_job(job, upscaler, writing.output, show)
+                outcome = run_job(job, upscaler, writing.output, show)
         except SrupError as error:
             if len(jobs) == 1:
                 raise
             failed += 1
-            outcome = batch.Outcome(job, "failed", (str(error),))
+            outcome = Outcome(job, "failed", (str(error),))
         for note in () if quiet or outcome.status == "failed" else outcome.notes:
             say(f"Note: {note}.")
         if as_json:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from sr_cli.errors import PictureError
+from sr_cli.picture.header import Depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,19 @@ class Format:
     gray: bool = True
     """Whether one channel can be stored; if not, gray is written as RGB."""
 
+    depth: Depth = 8
+    """The most bits that a sample can have."""
+
+    cmyk: bool = False
     icc: bool = True
     exif: bool = True
+    xmp: bool = False
+    iptc: bool = False
+    text: bool = False
+    """Whether it has PNG's keywords and texts."""
+
     dpi: bool = True
+    animation: bool = False
     max_exif_bytes: int | None = None
 
     quality: int | None = None

@@ -3,31 +3,45 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sr_cli.picture.header import Header
+from sr_cli.picture.header import Depth, Header, Samples
+
+_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
 # Arrays have no single truth value, so a generated __eq__ could only raise.
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """An upright 8-bit picture and the facts that travel with it.
+    """An upright picture and the facts that travel with it.
 
     Raises:
         ValueError: the arrays break the shapes or types stated below.
     """
 
-    pixels: NDArray[np.uint8]
-    """(H, W, C) in [0, 255]; C is 1 for gray, 3 for RGB.  May be read-only."""
+    pixels: Samples
+    """(H, W, C) from 0 to the type's largest value; C is 1 for gray, 3 for RGB, 4 for
+    CMYK, where 0 is no ink.  May be read-only."""
 
-    alpha: NDArray[np.uint8] | None = None
-    """(H, W), 0 transparent to 255 opaque; never premultiplied into the pixels."""
+    alpha: Samples | None = None
+    """(H, W) of the same type, 0 transparent to opaque; never premultiplied into the
+    pixels, and never with CMYK."""
 
     icc: bytes | None = None
     """The colour profile that the pixels are in, exactly as found in the file."""
 
     exif: bytes | None = None
-    """EXIF that starts with `Exif\\0\\0`: upright, without a thumbnail."""
+    """EXIF that starts with `Exif\\0\\0`: upright; a thumbnail in it is made anew when
+    it is written."""
+
+    xmp: bytes | None = None
+    """The XMP packet, RDF in UTF-8, exactly as found; what it says of orientation and
+    size is put right when it is written."""
+
+    iptc: bytes | None = None
+    """IPTC records (IIM): 0x1c, record, dataset, length, value, and so on."""
+
+    text: tuple[tuple[str, str], ...] = ()
+    """PNG's keywords and texts, in the file's order; XMP is not among them."""
 
     dpi: tuple[float, float] | None = None
     """Horizontal and vertical dots per inch, both above 0."""
@@ -36,13 +50,16 @@ class Picture:
     """What reading had to change: sentences without a full stop, for the user."""
 
     def __post_init__(self) -> None:
-        shape = self.pixels.shape
-        if self.pixels.dtype != np.uint8 or len(shape) != 3 or shape[2] not in (1, 3):
-            msg = f"pixels must be uint8 (H, W, 1 or 3): {self.pixels.dtype} {shape}"
+        shape, kind = self.pixels.shape, self.pixels.dtype
+        if kind not in _TYPES or len(shape) != 3 or shape[2] not in (1, 3, 4):
+            msg = f"pixels must be uint8 or uint16 (H, W, 1, 3 or 4): {kind} {shape}"
             raise ValueError(msg)
         alpha = self.alpha
-        if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != shape[:2]):
-            msg = f"alpha must be uint8 {shape[:2]}: {alpha.dtype} {alpha.shape}"
+        if alpha is None:
+            return
+        if alpha.dtype != kind or alpha.shape != shape[:2] or shape[2] == 4:
+            msg = f"alpha must be {kind} {shape[:2]}, without CMYK: "
+            msg += f"{alpha.dtype} {alpha.shape}"
             raise ValueError(msg)
 
     @property
@@ -58,13 +75,18 @@ class Picture:
     @property
     def header(self) -> Header:
         """Everything but the pixels."""
+        depth: Depth = 8 if self.pixels.dtype == np.uint8 else 16
         return Header(
             height=self.height,
             width=self.width,
             channels=int(self.pixels.shape[2]),
             alpha=self.alpha is not None,
+            depth=depth,
             icc=self.icc,
             exif=self.exif,
+            xmp=self.xmp,
+            iptc=self.iptc,
+            text=self.text,
             dpi=self.dpi,
             notes=self.notes,
         )

@@ -1,28 +1,21 @@
-"""Files in, larger files out: plan the jobs, run them, report each."""
+"""One file in, one larger file out."""
 
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 from sr_cli import picture
-from sr_cli.errors import DataError, PictureError, SrupError
+from sr_cli.errors import DataError, PictureError
 from sr_cli.picture import Header, Picture, PictureSource, Sink, Source
 from sr_cli.upscale import Progress, Upscaler
 
 Status = Literal["done", "skipped", "failed"]
-
-SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-)
-"""What a folder's pictures are recognised by; files given by name may be called
-anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,47 +52,12 @@ class Outcome:
     seconds: float = 0.0
 
 
-def plan(folders: Sequence[Path], output: Path | None, suffix: str) -> list[Job]:
-    """Plan a job for every picture in `folders` and below, mirroring the tree.
-
-    Results go under `output`, in a folder per input folder if there are several;
-    without `output`, into FOLDER_4x beside each.  Names keep their stem; two
-    sources that would meet in one file keep their suffixes too.
+def refuse_meetings(jobs: Sequence[Job]) -> None:
+    """Refuse jobs whose results would replace one another.
 
     Raises:
-        DataError: a folder is missing or holds no pictures, or two results would
-            meet in one file.
+        DataError: naming the file where they would meet.
     """
-    jobs: list[Job] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise DataError(f"There is no folder {folder}", "Name a folder of pictures")
-        base = output or folder.resolve().with_name(f"{folder.resolve().name}_4x")
-        if output and len(folders) > 1:
-            base = output / folder.resolve().name
-        found = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES
-            and path.is_file()
-            and base.resolve() not in path.resolve().parents
-        )
-        if not found:
-            raise DataError(
-                f"The folder {folder} holds no pictures",
-                f"srup looks for {', '.join(sorted(SUFFIXES))}",
-            )
-        stems = Counter(path.with_suffix("") for path in found)
-        for path in found:
-            place = (base / path.relative_to(folder)).with_suffix(suffix)
-            if stems[path.with_suffix("")] > 1:
-                place = place.with_name(f"{path.name}{suffix}")
-            jobs.append(Job(path, place))
-    _refuse_meetings(jobs)
-    return jobs
-
-
-def _refuse_meetings(jobs: Sequence[Job]) -> None:
     targets = Counter(job.target for job in jobs if job.target is not None)
     for target, number in targets.items():
         if number > 1:
@@ -160,7 +118,7 @@ def check(jobs: Sequence[Job], output: Output, new_folder: Path | None = None) -
             raise PictureError(
                 f"Cannot read {job.source}: there is no such file", "Check the path"
             )
-    _refuse_meetings(jobs)
+    refuse_meetings(jobs)
     if new_folder is not None:
         try:
             new_folder.mkdir(parents=True, exist_ok=True)
@@ -205,30 +163,3 @@ def run_job(
         header.height,
         time.perf_counter() - began,
     )
-
-
-def run(
-    jobs: Sequence[Job],
-    upscaler: Upscaler,
-    output: Output,
-    on_progress: Callable[[Job, int, int], None] = lambda *_: None,
-) -> Iterator[Outcome]:
-    """Run every job and yield its outcome; a bad picture doesn't end the batch.
-
-    Existing results are skipped unless `output.overwrite`.
-    """
-    for job in jobs:
-        if job.target is not None:
-            if job.target.exists() and not output.overwrite:
-                yield Outcome(job, "skipped", ("its result exists",))
-                continue
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield run_job(
-                job,
-                upscaler,
-                output,
-                partial(on_progress, job),
-            )
-        except (SrupError, OSError) as error:
-            yield Outcome(job, "failed", (str(error),))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_cli import batch
-from sr_cli.batch import Job, Output, plan, run
+from sr_cli.batch import plan, run
 from sr_cli.engines import EngineChoice
 from sr_cli.errors import DataError, PictureError
+from sr_cli.jobs import Job, Output, check, run_job
 from sr_cli.upscale import Upscaler
 
 
@@ -115,36 +115,36 @@ def test_a_format_that_cannot_hold_the_size_is_refused_before_work(tmp_path, ups
     path = tmp_path / "long.png"
     Image.fromarray(np.zeros((1, 5000, 3), np.uint8)).save(path)
     with pytest.raises(PictureError, match="WEBP"):
-        batch.run_job(Job(path, tmp_path / "x.webp"), upscaler, Output())
+        run_job(Job(path, tmp_path / "x.webp"), upscaler, Output())
 
 
 def test_what_a_format_cannot_keep_is_noted(tmp_path, upscaler):
     path = tmp_path / "a.png"
     Image.fromarray(np.zeros((4, 4, 4), np.uint8)).save(path)
-    outcome = batch.run_job(Job(path, tmp_path / "x.jpg"), upscaler, Output())
+    outcome = run_job(Job(path, tmp_path / "x.jpg"), upscaler, Output())
     assert any("transparency" in note for note in outcome.notes)
 
 
 def test_check_refuses_before_any_work(tmp_path):
     with pytest.raises(PictureError, match="no such file"):
-        batch.check([Job(tmp_path / "no.png", tmp_path / "o.png")], Output())
+        check([Job(tmp_path / "no.png", tmp_path / "o.png")], Output())
     source = make(tmp_path / "a.png")
     with pytest.raises(PictureError, match="already exists"):
-        batch.check([Job(source, source)], Output())
+        check([Job(source, source)], Output())
 
 
 def test_check_refuses_two_results_in_one_file(tmp_path):
     one, two = make(tmp_path / "a.png"), make(tmp_path / "a.jpg")
     jobs = [Job(path, tmp_path / "o" / "a_4x.png") for path in (one, two)]
     with pytest.raises(DataError, match="2 pictures would be written to"):
-        batch.check(jobs, Output(), tmp_path / "o")
+        check(jobs, Output(), tmp_path / "o")
     assert not (tmp_path / "o").exists()
 
 
 def test_check_makes_the_folder_that_is_meant(tmp_path):
     source = make(tmp_path / "a.png")
     folder = tmp_path / "new" / "er"
-    batch.check([Job(source, folder / "a.png")], Output(), folder)
+    check([Job(source, folder / "a.png")], Output(), folder)
     assert folder.is_dir()
     with pytest.raises(PictureError, match="Cannot make the folder"):
-        batch.check([Job(source, source / "b.png")], Output(), source / "x")
+        check([Job(source, source / "b.png")], Output(), source / "x")
