@@ -6,7 +6,7 @@ file must have the row's sha256; nothing turns that off.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import safetensors
@@ -16,6 +16,7 @@ from sr_cli import catalog
 from sr_cli.catalog import Architecture, ModelSpec
 from sr_cli.errors import ModelError, WeightsError
 from sr_cli.networks.fuse import Network, fuse
+from sr_cli.networks.mix import mix
 
 HEADER_ARCHITECTURE = "srup.architecture"
 """Key of the safetensors header under which the architecture's facts stand."""
@@ -24,6 +25,9 @@ RUN_WEIGHTS = "weights.safetensors"
 """The file in a training run's folder that holds its averaged weights."""
 
 _HUB_PREFIX = "hf:"
+
+_FAITHFUL, _CRISP = "srresnet", "srgan"
+"""The ends of the dial between what is certain and what looks real."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +172,18 @@ def load_model(name: str, *, offline: bool = False) -> Model:
     if (path / RUN_WEIGHTS).is_file():
         return read_weights(path / RUN_WEIGHTS, path.resolve().name)
     return read_weights(locate(catalog.find_model(name)), name)
+
+
+def load_between(name: str, strength: float, *, offline: bool = False) -> Model:
+    """Load what lies between srresnet (strength 0) and another model (1).
+
+    `name` is as in `load_model`; for srresnet itself, the other model is srgan.  Facts
+    but the network are the other model's.
+
+    Raises:
+        ModelError, WeightsError: as `load_model`, or the model isn't like srresnet.
+    """
+    name = _CRISP if name == _FAITHFUL else name
+    other = load_model(name, offline=offline)
+    one = load_model(_FAITHFUL, offline=offline)
+    return replace(other, network=mix(one.network, other.network, strength))

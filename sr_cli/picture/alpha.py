@@ -1,12 +1,16 @@
 """Colours for the pixels that nobody sees."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sr_cli.picture.header import Samples
 
 _Floats = NDArray[np.float32]
 
 
-def bleed(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def bleed(pixels: Samples, alpha: Samples) -> Samples:
     """Spread the colours of visible pixels under fully transparent ones.
 
     Most programs leave black or white there.  Upscaling mixes neighbours, so it
@@ -15,8 +19,8 @@ def bleed(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uin
     neighbourhoods until each has something visible, then fill from coarse to fine.
 
     Args:
-        pixels: (H, W, C) in [0, 255].
-        alpha: (H, W) in [0, 255].
+        pixels: (H, W, C) of 8 or 16 bits.
+        alpha: (H, W) of the same type.
 
     Returns:
         (H, W, C): as `pixels` wherever alpha is above 0.
@@ -26,20 +30,23 @@ def bleed(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uin
         return pixels
     height, width = alpha.shape
     opacity = alpha[:, :, None]
-    # The first level is done in integers, 2×2 by 2×2: it costs most, matters least.
-    total = _sum_squares(np.multiply(pixels, opacity, dtype=np.uint16))
+    # The first level is done 2×2 by 2×2, and of 8 bits in integers: it costs most,
+    # matters least.
+    products = np.uint16 if pixels.dtype == np.uint8 else np.float64
+    total = _sum_squares(np.multiply(pixels, opacity, dtype=products))
     weight = _sum_squares(opacity)
     level = np.concatenate([total, weight], axis=2).transpose(2, 0, 1)
-    colors = np.rint(_fill(level.astype(np.float32, order="C"))).astype(np.uint8)
+    colors = np.rint(_fill(level.astype(np.float32, order="C"))).astype(pixels.dtype)
     blocks = colors.transpose(1, 2, 0).repeat(2, axis=0).repeat(2, axis=1)
     return np.where(hidden[:, :, None], blocks[:height, :width], pixels)
 
 
-def _sum_squares(plane: NDArray[np.unsignedinteger]) -> NDArray[np.uint32]:
+def _sum_squares(plane: NDArray[Any]) -> NDArray[Any]:
     """Add up 2×2 places of (H, W, C), with zeros beyond an odd end."""
+    total = np.float64 if plane.dtype == np.float64 else np.uint32
     height, width, _ = plane.shape
     padded = np.pad(plane, ((0, height % 2), (0, width % 2), (0, 0)))
-    rows = np.add(padded[0::2], padded[1::2], dtype=np.uint32)
+    rows = np.add(padded[0::2], padded[1::2], dtype=total)
     return rows[:, 0::2] + rows[:, 1::2]
 
 

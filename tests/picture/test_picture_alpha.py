@@ -16,9 +16,11 @@ SIZES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 def cut_outs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     size = draw(SIZES)
     channels = draw(st.sampled_from([1, 3]))
-    opacities = st.sampled_from([0, 0, 0, 1, 128, 255])
-    pixels = draw(arrays(np.uint8, (*size, channels)))
-    return pixels, draw(arrays(np.uint8, size, elements=opacities))
+    kind = np.dtype(draw(st.sampled_from([np.uint8, np.uint16])))
+    white = int(np.iinfo(kind).max)
+    opacities = st.sampled_from([0, 0, 0, 1, white // 2, white])
+    pixels = draw(arrays(kind, (*size, channels)))
+    return pixels, draw(arrays(kind, size, elements=opacities))
 
 
 @settings(max_examples=60, deadline=None)
@@ -30,7 +32,7 @@ def test_visible_pixels_stay_and_no_new_colours_appear(
     filled = bleed(pixels, alpha)
     visible = alpha > 0
     assert filled.shape == pixels.shape
-    assert filled.dtype == np.uint8
+    assert filled.dtype == pixels.dtype
     assert np.array_equal(filled[visible], pixels[visible])
     if visible.any():
         # A mean lies between the colours that it was taken of.
