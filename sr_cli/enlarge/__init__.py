@@ -12,10 +12,12 @@ import numpy as np
 
 from sr_cli.enlarge.consistency import faithful
 from sr_cli.enlarge.ensemble import ensembled
+from sr_cli.enlarge.gamut import beyond_srgb
 from sr_cli.enlarge.resampling import resampled
 from sr_cli.enlarge.sizing import Sizing, passes
 from sr_cli.picture import Header, Source, bleed, colour
 from sr_cli.picture.header import Depth, Samples
+from sr_cli.picture.levels import as_floats, as_levels
 from sr_cli.transparency import among_neighbours, with_alpha
 from sr_cli.upscale import FloatRun, Floats, Progress, Rows, Upscaler, rows_of
 
@@ -110,7 +112,7 @@ class _Pipeline:
         def read(count: int) -> Floats:
             samples = rows(count)
             if enter is None or not len(samples):
-                return _as_floats(samples)
+                return as_floats(samples)
             return enter(samples)
 
         for band in self._enlarged(read, self._treated, on_progress):
@@ -118,7 +120,7 @@ class _Pipeline:
 
     def _alpha(self, rows: Rows, on_progress: Progress) -> Iterator[Samples]:
         def read(count: int) -> Floats:
-            return _as_floats(rows(count))
+            return as_floats(rows(count))
 
         def around(run: FloatRun) -> FloatRun:
             treated = self._treated(run)
@@ -128,6 +130,8 @@ class _Pipeline:
             yield self._stored(band)
 
     def _treated(self, run: FloatRun) -> FloatRun:
+        if self.colours.enter is not None:
+            run = beyond_srgb(run)
         if self.recipe.ensemble:
             run = ensembled(run)
         return faithful(run) if self.recipe.faithful else run
@@ -156,20 +160,11 @@ class _Pipeline:
 
     def _stored(self, values: Floats) -> Samples:
         """Round values, white being 1, to the result's depth."""
-        levels = np.clip(values, 0.0, 1.0) * np.float32(self.header.white)
-        levels += np.float32(0.5)
-        return levels.astype(self.header.dtype)
+        return as_levels(values, self.header.dtype)
 
 
 def _silent(_done: int, _total: int) -> None:
     """Report nothing."""
-
-
-def _as_floats(samples: Samples) -> Floats:
-    """Let white be 1."""
-    white = np.iinfo(samples.dtype).max
-    floats: Floats = samples.astype(np.float32) / np.float32(white)
-    return floats
 
 
 def _reader(bands: Iterator[Floats]) -> Rows:
