@@ -10,9 +10,23 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from sr_cli import picture
+from sr_cli.enlarge import Recipe, enlarged
 from sr_cli.errors import DataError, PictureError
-from sr_cli.picture import Header, Picture, PictureSource, Sink, Source
+from sr_cli.picture import (
+    Animation,
+    Format,
+    Frame,
+    Header,
+    Picture,
+    PictureSource,
+    Provenance,
+    Sink,
+    Source,
+)
+from sr_cli.picture.header import Samples
 from sr_cli.upscale import Progress, Upscaler
 
 Status = Literal["done", "skipped", "failed"]
@@ -36,6 +50,15 @@ class Output:
     """None goes by the target's suffix; standard output gets PNG."""
     quality: int | None = None
     overwrite: bool = False
+    recipe: Recipe = Recipe()  # noqa: RUF009 (frozen)
+    """What the result should be; what the format can't hold is taken off it."""
+    page: int | None = None
+    """Which picture of a file that holds several, from 1; None takes the first, and
+    all frames of an animation."""
+    strip: bool = False
+    """Leave out EXIF, XMP, IPTC and texts."""
+    provenance: Provenance | None = None
+    """What to sign the result with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +90,13 @@ def refuse_meetings(jobs: Sequence[Job]) -> None:
             )
 
 
-def _read(source: Path | None) -> Picture:
-    if source is None:
-        return picture.read_bytes(sys.stdin.buffer.read(), "standard input")
-    return picture.read(source)
-
-
 @contextmanager
-def _open(path: Path | None) -> Iterator[Source]:
+def _open(path: Path | None, page: int | None) -> Iterator[Source]:
     if path is None:
-        yield PictureSource(_read(path))
+        data = sys.stdin.buffer.read()
+        yield PictureSource(picture.read_bytes(data, "standard input", page=page))
         return
-    with picture.open_source(path) as source:
+    with picture.open_source(path, page=page) as source:
         yield source
 
 
@@ -138,28 +156,147 @@ def run_job(
     output: Output,
     on_progress: Progress = lambda *_: None,
 ) -> Outcome:
-    """Read, upscale and write one picture.
+    """Read, upscale and write one picture, or every frame of an animation.
 
     Raises:
         SrupError: the picture can't be read, upscaled or written; then nothing is.
     """
     began = time.perf_counter()
-    suffix = job.target.suffix if job.target else ".png"
-    format_name = output.format or suffix
-    scale = upscaler.scale
-    with _open(job.source) as source:
-        found = source.header
-        header = replace(found, height=found.height * scale, width=found.width * scale)
-        picture.check_size(header.height, header.width, format_name, header.channels)
+    with _open_animation(job, output) as animation:
+        if animation is None:
+            header, notes = _enlarge(job, upscaler, output, on_progress)
+        else:
+            header, notes = _animate(animation, job, upscaler, output, on_progress)
+    seconds = time.perf_counter() - began
+    return Outcome(job, "done", notes, header.width, header.height, seconds)
+
+
+def _format(job: Job, output: Output) -> Format:
+    return picture.format_for(job.target or Path("-.png"), output.format)
+
+
+@contextmanager
+def _open_animation(job: Job, output: Output) -> Iterator[Animation | None]:
+    """Open frames that are all wanted, and that the result can hold."""
+    wanted = output.page is None and _format(job, output).animation
+    if job.source is None or not wanted:
+        yield None
+        return
+    with picture.open_animation(job.source) as animation:
+        yield animation
+
+
+def _enlarge(
+    job: Job, upscaler: Upscaler, output: Output, on_progress: Progress
+) -> tuple[Header, tuple[str, ...]]:
+    """Return what was written, and what to say of it."""
+    row = _format(job, output)
+    with _open(job.source, output.page) as source:
+        recipe = _recipe(source.header, row, output)
+        header, bands = enlarged(source, upscaler, recipe, on_progress)
+        notes = _notes(source.header, header, row, output)
+        header = _signed(header, output)
+        picture.check_size(header.height, header.width, row.name, header.channels)
         with _sink(job.target, header, output) as sink:
-            for band in upscaler.stream(source, on_progress):
+            for band in bands:
                 sink.write(band)
                 del band  # the next one needs its memory
-    return Outcome(
-        job,
-        "done",
-        (*found.notes, *picture.losses(header, format_name)),
-        header.width,
-        header.height,
-        time.perf_counter() - began,
+    return header, notes
+
+
+def _animate(
+    animation: Animation,
+    job: Job,
+    upscaler: Upscaler,
+    output: Output,
+    on_progress: Progress,
+) -> tuple[Header, tuple[str, ...]]:
+    """As `_enlarge`, frame by frame."""
+    row = _format(job, output)
+    recipe = _recipe(animation.header, row, output)
+
+    def enlarge(frame: Frame) -> Frame:
+        source = PictureSource(frame.picture)
+        return replace(frame, picture=_gathered(*enlarged(source, upscaler, recipe)))
+
+    # Its header is what all will have.
+    first = enlarge(next(animation.frames))
+    found = first.picture.header
+    header = replace(
+        animation.header,
+        height=found.height,
+        width=found.width,
+        icc=found.icc,
+        notes=animation.header.notes + found.notes,
     )
+    notes = _notes(animation.header, header, row, output)
+    header = _signed(header, output)
+
+    def frames() -> Iterator[Frame]:
+        yield first
+        on_progress(1, animation.count)
+        for done, frame in enumerate(animation.frames, 2):
+            yield enlarge(frame)
+            on_progress(done, animation.count)
+
+    large = replace(animation, header=header, frames=frames())
+    if job.target is not None:
+        picture.write_animation(
+            job.target,
+            large,
+            format=output.format,
+            quality=output.quality,
+            overwrite=output.overwrite,
+        )
+        return header, notes
+    with BytesIO() as stream:
+        picture.encode_animation(stream, large, row.name, output.quality)
+        sys.stdout.buffer.write(stream.getbuffer())
+    sys.stdout.buffer.flush()
+    return header, notes
+
+
+def _recipe(header: Header, row: Format, output: Output) -> Recipe:
+    """Ask for what the format can hold."""
+    gray_as_rgb = header.channels == 1 and not row.gray
+    profile_lost = header.icc is not None and (not row.icc or gray_as_rgb)
+    ink_lost = header.channels == 4 and not row.cmyk
+    recipe = output.recipe
+    return replace(
+        recipe,
+        to_srgb=recipe.to_srgb or profile_lost or ink_lost,
+        depth=min(recipe.depth, row.depth),
+    )
+
+
+def _notes(found: Header, made: Header, row: Format, output: Output) -> tuple[str, ...]:
+    """Say what reading changed and what the format can't hold."""
+    # sRGB is what pixels without a profile are in.
+    kept = replace(made, depth=found.depth, icc=made.icc if row.icc else None)
+    kept = picture.stripped(kept) if output.strip else kept
+    return (*made.notes, *_made_before(found), *picture.losses(kept, row.name))
+
+
+def _signed(header: Header, output: Output) -> Header:
+    """Say what made the pixels, and no more than was asked for."""
+    header = picture.stripped(header) if output.strip else header
+    return replace(header, provenance=output.provenance)
+
+
+def _made_before(header: Header) -> tuple[str, ...]:
+    """Warn of pixels that are a network's already."""
+    found = picture.found_provenance(header)
+    if found is None:
+        return ()
+    return (
+        f"srup {found.version} made this picture with {found.model} before: what that "
+        "invented is enlarged as if it were true; begin with the original",
+    )
+
+
+def _gathered(header: Header, bands: Iterator[Samples]) -> Picture:
+    """Return the whole of a frame."""
+    whole = np.concatenate(list(bands))
+    alpha = np.ascontiguousarray(whole[:, :, -1]) if header.alpha else None
+    pixels = np.ascontiguousarray(whole[:, :, : header.channels])
+    return Picture(pixels, alpha, icc=header.icc, notes=header.notes)

@@ -34,6 +34,17 @@ def with_alpha(
             opacity = np.full((*band.shape[:2], 1), alpha[0, 0], band.dtype)
             yield np.concatenate([band, opacity], axis=2)
         return
+    show = half_each(on_progress)
+    for pair in zip(
+        enlarge_colours(colours, show),
+        enlarge_alpha(alpha[:, :, None], show),
+        strict=True,
+    ):
+        yield np.concatenate(pair, axis=2)
+
+
+def half_each(on_progress: Progress) -> Progress:
+    """Return what two, who do alike, report to: each does a half."""
     done = 0
 
     def count(_: int, total: int) -> None:
@@ -41,12 +52,7 @@ def with_alpha(
         done += 1
         on_progress(done, 2 * total)
 
-    for pair in zip(
-        enlarge_colours(colours, count),
-        enlarge_alpha(alpha[:, :, None], count),
-        strict=True,
-    ):
-        yield np.concatenate(pair, axis=2)
+    return count
 
 
 def among_neighbours(low: Array, high: Array) -> Array:

@@ -70,7 +70,7 @@ def load_pair(path: Path, scale: int = DEFAULT_SCALE) -> BenchPair:
         PictureError: it can't be read.
         DataError: it is too small to measure anything on.
     """
-    high = crop_to_multiple(picture.read(path).pixels, scale)
+    high = crop_to_multiple(picture.in_srgb(picture.read(path)).pixels, scale)
     if min(high.shape[:2]) < 2 * scale + _SSIM_WINDOW:
         raise DataError(
             f"{path} is too small to measure on",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sr_cli.cli import completers
+
 if TYPE_CHECKING:
     from sr_cli.jobs import Output
     from sr_cli.upscale import Say, Upscaler
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _packed(name: str, kind: type, *options: Callable[[F], F]) -> Callable[[F], F]:
+def packed(name: str, kind: type, *options: Callable[[F], F]) -> Callable[[F], F]:
     """Add `options`, whose values the command gets as one `kind` called `name`."""
 
     def decorate(command: F) -> F:
@@ -44,7 +46,9 @@ model_option = click.option(
     "--model",
     default="srresnet",
     show_default=True,
-    help="A model's id, a run's folder, a .safetensors file, or hf:owner/name.",
+    help="A model's id, a run's folder, a file of weights (.safetensors, .pth), or "
+    "hf:owner/name[@revision][:file].",
+    shell_complete=completers.models,
 )
 
 
@@ -97,7 +101,7 @@ class Running:
         return Upscaler(model.network, choice, tiling, say)
 
 
-running_options = _packed(
+running_options = packed(
     "running",
     Running,
     device_option,
@@ -164,18 +168,21 @@ class Writing:
         return Output(self.format_name, self.quality, self.overwrite)
 
 
-writing_options = _packed(
+writing_options = packed(
     "writing",
     Writing,
     click.option(
         "--format",
         "format_name",
-        help="png, jpg, webp, tiff or bmp.  [default: by suffix, else png]",
+        help="png, jpg, tiff, webp, avif, jxl, jp2, heic, gif, bmp, ppm, tga or ico.  "
+        "[default: by suffix, else png]",
+        shell_complete=completers.formats,
     ),
     click.option(
         "--quality",
         type=click.IntRange(1, 100),
-        help="Of JPEG and WebP; 100 makes WebP lossless.",
+        help="Of JPEG, WebP, AVIF, HEIC and JPEG XL; 100 makes WebP and JPEG XL "
+        "lossless.",
     ),
     click.option("--overwrite", is_flag=True, help="Replace existing results."),
     click.option(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from sr_cli.cli import completers
+from sr_cli.cli.making import Making, making_options
 from sr_cli.cli.options import (
     Running,
     Writing,
@@ -32,7 +34,7 @@ def _folder(inputs: tuple[str, ...], output: str | None) -> Path | None:
     return Path(output) if meant or Path(output).is_dir() else None
 
 
-def _targets(inputs: tuple[str, ...], output: str | None, suffix: str) -> list[str]:
+def _targets(inputs: tuple[str, ...], output: str | None, ending: str) -> list[str]:
     """Name each result: `output`, a file in that folder, or one beside the input."""
     folder = _folder(inputs, output)
     if output is not None and folder is None:
@@ -44,7 +46,7 @@ def _targets(inputs: tuple[str, ...], output: str | None, suffix: str) -> list[s
             continue
         source = Path("stdin" if name == _STANDARD else name)
         place = source.parent if folder is None else folder
-        targets.append(str(place / f"{source.stem}_4x{suffix}"))
+        targets.append(str(place / f"{source.stem}{ending}"))
     return targets
 
 
@@ -64,14 +66,22 @@ def _check_streams(
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
+@click.argument(
+    "inputs",
+    nargs=-1,
+    required=True,
+    metavar="INPUT…",
+    shell_complete=completers.files,
+)
 @model_option
 @click.option(
     "-o",
     "--output",
     help="File; folder, if it ends in / or for several inputs; - is standard output.  "
     "[default: INPUT_4x.png beside the input]",
+    shell_complete=completers.files,
 )
+@making_options
 @writing_options
 @running_options
 @debug_option
@@ -79,22 +89,24 @@ def command(
     inputs: tuple[str, ...],
     model: str,
     output: str | None,
+    making: Making,
     writing: Writing,
     running: Running,
 ) -> int:
-    """Make pictures 4x larger.
+    """Make pictures 4x larger, or of any size.
 
-    Reads JPEG, PNG, WebP, BMP, TIFF and GIF; - reads standard input.  Orientation,
-    colour profile, EXIF, gray and transparency come through.
+    Reads every common format, and - from standard input.  Depth, colour profile,
+    gray, CMYK, transparency, animation, EXIF, XMP, IPTC and texts come through where
+    the result's format holds them; srup says what it doesn't.
 
     \b
     Examples:
       srup upscale photo.jpg
-      srup upscale photo.jpg -m srresnet -o large.png
-      srup upscale *.jpg -o larger/ --format webp
+      srup upscale photo.jpg -m srgan --scale 2 -o large.png
+      srup upscale *.jpg -o larger/ --format webp --fit 3840x2160
       cat photo.jpg | srup upscale - -o - > large.png
     """
-    targets = _targets(inputs, output, writing.suffix)
+    targets = _targets(inputs, output, making.name_suffix + writing.suffix)
     _check_streams(inputs, targets, as_json=writing.as_json)
 
     from sr_cli.cli.console import progress_bar, say
@@ -103,13 +115,16 @@ def command(
     from sr_cli.jobs import Job, Outcome, check, run_job
 
     jobs = [Job(_path(a), _path(b)) for a, b in zip(inputs, targets, strict=True)]
-    check(jobs, writing.output, _folder(inputs, output))
-    upscaler = running.open(running.load(model), say)
+    wanted = making.output(writing.output)
+    check(jobs, wanted, _folder(inputs, output))
+    loaded = making.load(model, offline=running.offline, quiet=writing.quiet)
+    upscaler = running.open(loaded, say)
+    wanted = making.output(wanted, loaded)
     quiet, as_json, failed = writing.quiet, writing.as_json, 0
     for job in jobs:
         try:
             with progress_bar(source_name(job), "tiles", quiet=quiet) as show:
-                outcome = run_job(job, upscaler, writing.output, show)
+                outcome = run_job(job, upscaler, wanted, show)
         except SrupError as error:
             if len(jobs) == 1:
                 raise

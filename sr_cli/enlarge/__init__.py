@@ -13,12 +13,13 @@ import numpy as np
 from sr_cli.enlarge.consistency import faithful
 from sr_cli.enlarge.ensemble import ensembled
 from sr_cli.enlarge.gamut import beyond_srgb
+from sr_cli.enlarge.readers import rows_from, shared
 from sr_cli.enlarge.resampling import resampled
 from sr_cli.enlarge.sizing import Sizing, passes
 from sr_cli.picture import Header, Source, bleed, colour
 from sr_cli.picture.header import Depth, Samples
 from sr_cli.picture.levels import as_floats, as_levels
-from sr_cli.transparency import among_neighbours, with_alpha
+from sr_cli.transparency import among_neighbours, half_each, with_alpha
 from sr_cli.upscale import FloatRun, Floats, Progress, Rows, Upscaler, rows_of
 
 Around = Callable[[FloatRun], FloatRun]
@@ -71,6 +72,7 @@ def enlarged(
     own_size = size[0] * upscaler.scale, size[1] * upscaler.scale
     if (
         found.depth == 8
+        and header.channels < 4
         and new_size == own_size
         and colours.enter is None
         and colours.leave is None
@@ -93,6 +95,9 @@ class _Pipeline:
 
     def run(self, source: Source, on_progress: Progress) -> Iterator[Samples]:
         """Yield the result's rows."""
+        if self.header.channels == 4:
+            yield from self._inks(source.read, on_progress)
+            return
         if not self.found.alpha:
             yield from self._colours(source.read, on_progress)
             return
@@ -117,6 +122,18 @@ class _Pipeline:
 
         for band in self._enlarged(read, self._treated, on_progress):
             yield self._stored(band if leave is None else leave(band))
+
+    def _inks(self, rows: Rows, on_progress: Progress) -> Iterator[Samples]:
+        """Yield rows of CMYK: three inks as a picture, and black as another.
+
+        Black text then stays black alone.
+        """
+        white = self.header.dtype.type(self.header.white)
+        show = half_each(on_progress)
+        parts = shared(rows, (slice(0, 3), slice(3, 4)))
+        bare = (self._colours(_inverted(part), show) for part in parts)
+        for pair in zip(*bare, strict=True):
+            yield white - np.concatenate(pair, axis=2)
 
     def _alpha(self, rows: Rows, on_progress: Progress) -> Iterator[Samples]:
         def read(count: int) -> Floats:
@@ -153,7 +170,7 @@ class _Pipeline:
                 precise=self.header.depth > 8,
                 around=around,
             )
-            rows, size = _reader(bands), (size[0] * scale, size[1] * scale)
+            rows, size = rows_from(bands), (size[0] * scale, size[1] * scale)
         rows = resampled(rows, size, new_size)
         for top in range(0, new_size[0], _BAND):
             yield rows(min(_BAND, new_size[0] - top))
@@ -163,21 +180,15 @@ class _Pipeline:
         return as_levels(values, self.header.dtype)
 
 
-def _silent(_done: int, _total: int) -> None:
-    """Report nothing."""
+def _inverted(rows: Rows) -> Rows:
+    """Let no ink be white."""
 
-
-def _reader(bands: Iterator[Floats]) -> Rows:
-    """Give the rows of bands in any number at a time."""
-    held: Floats | None = None
-
-    def read(rows: int) -> Floats:
-        nonlocal held
-        parts = [next(bands) if held is None else held]
-        while sum(map(len, parts)) < rows:
-            parts.append(next(bands))
-        whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        held = whole[rows:]
-        return whole[:rows]
+    def read(count: int) -> Samples:
+        samples = rows(count)
+        return np.iinfo(samples.dtype).max - samples
 
     return read
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Report nothing."""

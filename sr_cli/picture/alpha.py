@@ -38,7 +38,8 @@ def bleed(pixels: Samples, alpha: Samples) -> Samples:
     level = np.concatenate([total, weight], axis=2).transpose(2, 0, 1)
     colors = np.rint(_fill(level.astype(np.float32, order="C"))).astype(pixels.dtype)
     blocks = colors.transpose(1, 2, 0).repeat(2, axis=0).repeat(2, axis=1)
-    return np.where(hidden[:, :, None], blocks[:height, :width], pixels)
+    filled: Samples = np.where(hidden[:, :, None], blocks[:height, :width], pixels)
+    return filled
 
 
 def _sum_squares(plane: NDArray[Any]) -> NDArray[Any]:

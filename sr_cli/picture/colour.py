@@ -1,11 +1,15 @@
 """What is done about a picture's colours: networks know sRGB.
 
-CMYK, and RGB whose tones a network wouldn't recognise, are converted for it and back
-again, or, if that is wished or the only way, to sRGB for good.  Gray is enlarged as it
-is, and so is RGB with other primaries: networks see edges, not primaries.  By way of
-sRGB flat colours come out up to 8.3 levels off in Adobe RGB, 6.0 in Display P3 and 3.6
-in ProPhoto (srresnet; mean 0.87, 0.61 and 0.45), and as stored up to 1.8, 2.2 and 2.7
-(mean 0.38, 0.39 and 0.35); photographs are as good either way, within 0.2 dB.
+Networks see edges, not primaries, so what is stored about as in sRGB is enlarged as it
+is: gray, other RGB, and the inks of CMYK, three as a picture and black as another.  By
+way of sRGB flat colours come out up to 8.3 levels off in Adobe RGB, 6.0 in Display P3
+and 3.6 in ProPhoto (srresnet; mean 0.87, 0.61 and 0.45), and as stored up to 1.8, 2.2
+and 2.7 (mean 0.38, 0.39 and 0.35); photographs are as good either way, within 0.2 dB.
+And no profile finds the inks again that a printer chose.
+
+Only RGB whose tones a network wouldn't recognise, such as linear light, is converted
+for it and back again.  All of it is converted for good if that is wished, or if the
+result can't say what its colours are.
 """
 
 from collections.abc import Callable
@@ -36,7 +40,7 @@ class ColourPlan:
 
     leave: Callable[[Floats], Floats] | None
     """What became of those, (n, W, 3) ─▶ (n, W, channels) in [0, 1], in the result's
-    colours; for CMYK 0 is no ink.  None: values are right as they are, once clipped."""
+    colours.  None: values are right as they are, once clipped."""
 
     channels: int
     """Of the result: 1 for gray, 3 for RGB, 4 for CMYK."""
@@ -50,8 +54,8 @@ class ColourPlan:
 def plan(header: Header, *, to_srgb: bool = False) -> ColourPlan:
     """Decide how a picture's colours are handled.
 
-    A profile that is damaged, or for other channels, is not used; RGB and gray keep it
-    all the same.  CMYK without one that can be used becomes RGB by formula.
+    A profile that is damaged, or for other channels, is kept and not used.  CMYK
+    without one that can be used is converted by formula.
 
     Args:
         header: of the picture.
@@ -59,19 +63,20 @@ def plan(header: Header, *, to_srgb: bool = False) -> ColourPlan:
             are there already.
     """
     channels, profile = header.channels, header.icc
+    as_stored = ColourPlan(None, None, channels, profile)
+    if channels != 3 and not to_srgb:
+        return as_stored
     conversion, note = _usable(profile, channels)
     if conversion is None:
         return _without_profile(header, note)
-    as_stored = channels == 1 or conversion.has_known_tones
-    if conversion.is_srgb or (as_stored and not to_srgb):
-        return ColourPlan(None, None, channels, profile)
+    if conversion.is_srgb or (conversion.has_known_tones and not to_srgb):
+        return as_stored
     if to_srgb:
         return _for_good(channels, conversion)
     if conversion.leave is None:
-        return _no_way_back(header, conversion)
-    # As many inks may give one colour; Little CMS chooses as the profile's maker did.
-    notes = ("The inks were chosen anew by the CMYK profile",) if channels == 4 else ()
-    return ColourPlan(conversion.enter, conversion.leave, channels, profile, notes)
+        note = "The colour profile has no exact way back: colours were upscaled as "
+        return replace(as_stored, notes=(note + "stored",))
+    return ColourPlan(conversion.enter, conversion.leave, channels, profile)
 
 
 def in_srgb(picture: Picture) -> Picture:
@@ -134,15 +139,6 @@ def _for_good(channels: int, conversion: "Conversion") -> ColourPlan:
     name = "CMYK colours" if channels == 4 else "Colours"
     note = f"{name} were converted to sRGB"
     return ColourPlan(enter, None, 3, icc.srgb(), (note,))
-
-
-def _no_way_back(header: Header, conversion: "Conversion") -> ColourPlan:
-    note = "The colour profile has no exact way back"
-    if header.channels == 4:
-        note += ": the result is in sRGB"
-        return replace(_for_good(4, conversion), notes=(note,))
-    note += ": colours were upscaled as stored"
-    return ColourPlan(None, None, header.channels, header.icc, (note,))
 
 
 def _by_formula(samples: Samples) -> Floats:

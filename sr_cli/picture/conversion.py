@@ -1,18 +1,12 @@
-"""Between the colours of a profile and sRGB, there and back.
+"""Between the colours of a profile and sRGB, there and, for RGB, back.
 
 Colours outside sRGB are not clipped: they have values below 0 or above 1, so the way
-back finds them again.  It is offered only where it is exact:
-
-- RGB with three curves and a matrix (`matrix_profile`) comes back.
-- RGB and CMYK with tables (`icc`) are turned around by the profile's own tables,
-  corrected once by what those miss.  RGB must come back within half a level all over,
-  which near black such tables hardly ever do.
-- CMYK must come back as the same colour.  As many inks may give one, those that come
-  back are the profile's choice.
+back finds them again.  It is offered only where it is exact, which is where a profile
+has three curves and a matrix (`matrix_profile`) and no flat steps.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -71,14 +65,17 @@ def conversion(profile: bytes, channels: int) -> Conversion:
         return Conversion(enter, enter, is_srgb=True)
     if channels == 1:
         return Conversion(enter, enter)
-    if channels == 3 and (matrix := measured(profile)) is not None:
-        made = _by_matrix(matrix)
-    else:
+    if channels == 4:
         for_good = _entering(profile, black_to_black=True)
         for_good(grid[:, :1])
-        made = Conversion(enter, for_good, _leaving(profile, channels))
-    made = replace(made, has_known_tones=channels == 3 and _has_known_tones(enter))
-    return made if _comes_back(made, grid) else replace(made, leave=None)
+        return Conversion(enter, for_good)
+    known_tones = _has_known_tones(enter)
+    matrix = measured(profile)
+    if matrix is None:
+        return Conversion(enter, enter, has_known_tones=known_tones)
+    enter, leave = _by_matrix(matrix)
+    comes_back = np.abs(leave(enter(grid)) - known).max() <= 0.5 * _LEVEL
+    return Conversion(enter, enter, leave if comes_back else None, False, known_tones)
 
 
 def _has_known_tones(enter: Enter) -> bool:
@@ -86,30 +83,14 @@ def _has_known_tones(enter: Enter) -> bool:
     return bool(np.abs(enter(grays) - as_floats(grays)).max() <= _TONES)
 
 
-def _by_matrix(matrix: MatrixProfile) -> Conversion:
+def _by_matrix(matrix: MatrixProfile) -> tuple[Enter, Leave]:
     def enter(samples: Samples) -> Floats:
         return srgb.encoded(matrix.to_light(samples))
 
     def leave(values: Floats) -> Floats:
         return matrix.from_light(srgb.decoded(values))
 
-    return Conversion(enter, enter, leave)
-
-
-def _comes_back(made: Conversion, grid: Samples) -> bool:
-    """Tell whether `leave` undoes `enter` on a grid of colours."""
-    enter, leave = made.enter, made.leave
-    assert leave is not None
-    known, found = as_floats(grid), enter(grid)
-    try:
-        back = leave(found)
-    except ProfileError:  # there is no table for that
-        return False
-    if grid.shape[2] == 3:
-        return bool(np.abs(back - known).max() <= 0.5 * _LEVEL)
-    # More than 300 % of ink come back as less and a shade lighter, so this is a mean.
-    again = enter(np.rint(back * 65_535).astype(np.uint16))
-    return bool(np.abs(again - found).mean() <= 4 * _LEVEL)
+    return enter, leave
 
 
 def _grid(channels: int) -> Samples:
@@ -136,21 +117,6 @@ def _entering(profile: bytes, *, black_to_black: bool = False) -> Enter:
         return np.clip(values, -_BOUND, _BOUND, out=values)
 
     return enter
-
-
-def _leaving(profile: bytes, channels: int) -> Leave:
-    """Return what undoes `_entering`."""
-
-    def leave(values: Floats) -> Floats:
-        light = srgb.decoded(values).reshape(-1, 3)
-        near = icc.from_light(profile, light, channels)
-        again = icc.from_light(profile, icc.to_light(profile, near), channels)
-        # A printer's tables miss by 0.6 (median, in Lab), and after this by 0.05.
-        near += near - again
-        np.clip(near, 0.0, 1.0, out=near)
-        return near.reshape(*values.shape[:2], channels)
-
-    return leave
 
 
 def _entering_gray(profile: bytes) -> Enter:

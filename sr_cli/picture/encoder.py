@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sr_cli.errors import PictureError
-from sr_cli.picture.header import Header
+from sr_cli.picture.header import Header, Samples
+from sr_cli.picture.image import fitted
 
-_FAULTS = (OSError, ValueError, OverflowError, struct.error, MemoryError)
+_FAULTS = (OSError, ValueError, OverflowError, struct.error, MemoryError, RuntimeError)
 
 Refuse = Callable[[Exception], PictureError]
 
@@ -21,7 +21,7 @@ class Encoder(Protocol):
 
     rows_at_once: int
 
-    def write(self, block: NDArray[np.uint8]) -> None:
+    def write(self, block: Samples) -> None:
         """Encode `rows_at_once` rows, (n, W, samples); only the last may be fewer."""
 
     def finish(self) -> None:
@@ -44,27 +44,32 @@ class RowSink:
 
     Args:
         encoder: where the rows go.
-        header: of the picture.
+        header: of the rows that come.
+        fitted_header: of the rows that the encoder takes.
         refuse: makes an error of what the encoder raises.
     """
 
-    def __init__(self, encoder: Encoder, header: Header, refuse: Refuse) -> None:
+    def __init__(
+        self, encoder: Encoder, header: Header, fitted_header: Header, refuse: Refuse
+    ) -> None:
         self._encoder = encoder
+        self._header, self._fitted_header = header, fitted_header
         self._refuse = refuse
         self._missing = header.height
         rows = min(encoder.rows_at_once, header.height)
-        self._block = np.empty((rows, header.width, header.samples), np.uint8)
+        self._block = np.empty((rows, header.width, header.samples), header.dtype)
         self._held = 0
 
-    def write(self, rows: NDArray[np.uint8]) -> None:
-        """Take the next rows, (n, W, channels + alpha).
+    def write(self, rows: Samples) -> None:
+        """Take the next rows, (n, W, samples) of the header's type.
 
         Raises:
             PictureError: they can't be written.
             ValueError: their shape or type is wrong, or they are too many.
         """
-        if rows.dtype != np.uint8 or rows.shape[1:] != self._block.shape[1:]:
-            msg = f"rows must be uint8 (n, {self._block.shape[1:]}): {rows.shape}"
+        block = self._block
+        if rows.dtype != block.dtype or rows.shape[1:] != block.shape[1:]:
+            msg = f"rows must be {block.dtype} (n, {block.shape[1:]}): {rows.shape}"
             raise ValueError(msg)
         if len(rows) > self._missing:
             msg = f"{len(rows)} rows, but only {self._missing} are missing"
@@ -88,7 +93,7 @@ class RowSink:
         with faults_refused(self._refuse):
             self._encoder.finish()
 
-    def _take(self, rows: NDArray[np.uint8]) -> int:
+    def _take(self, rows: Samples) -> int:
         at_once = len(self._block)
         if not self._held and len(rows) >= at_once:
             self._encode(rows[:at_once])
@@ -101,6 +106,6 @@ class RowSink:
             self._held = 0
         return taken
 
-    def _encode(self, block: NDArray[np.uint8]) -> None:
+    def _encode(self, block: Samples) -> None:
         with faults_refused(self._refuse):
-            self._encoder.write(block)
+            self._encoder.write(fitted(block, self._header, self._fitted_header))

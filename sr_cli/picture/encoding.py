@@ -2,21 +2,36 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
-from typing import IO, Any
+from typing import IO
 
 from sr_cli.errors import PictureError
 from sr_cli.picture.encoder import Encoder, RowSink, faults_refused
-from sr_cli.picture.exif import resized
-from sr_cli.picture.formats import Format, check_size, format_named
+from sr_cli.picture.encoders import gif, heic, jpeg2000, jpegxl, pillow
+from sr_cli.picture.encoders.jpeg import JpegEncoder
+from sr_cli.picture.encoders.netpbm import NetpbmEncoder
+from sr_cli.picture.encoders.png import PngEncoder
+from sr_cli.picture.encoders.tiff import TiffEncoder
+from sr_cli.picture.encoders.whole import Encode, WholeEncoder
+from sr_cli.picture.formats import (
+    Format,
+    Option,
+    check_installed,
+    check_size,
+    format_named,
+)
 from sr_cli.picture.header import Header
-from sr_cli.picture.jpeg import JpegEncoder
+from sr_cli.picture.image import fitted_header
+from sr_cli.picture.metadata import prepared
 from sr_cli.picture.picture import Picture
-from sr_cli.picture.png import PngEncoder
 from sr_cli.picture.source import PictureSource
-from sr_cli.picture.tiff import TiffEncoder
-from sr_cli.picture.whole import WholeEncoder
+
+_WHOLE: dict[str, Encode] = {
+    "gif": gif.encode,
+    "heic": heic.encode,
+    "jpeg2000": jpeg2000.encode,
+    "jpegxl": jpegxl.encode,
+}
 
 _ROWS_JOINED_WITH_ALPHA = 64
 
@@ -27,12 +42,13 @@ def encode(picture: Picture, format: str, quality: int | None = None) -> bytes:
     Args:
         picture: what to encode.
         format: a format's name or suffix.
-        quality: 1 to 100, and 100 makes WebP lossless; None means the format's
-            default.  Formats that are always lossless ignore it.
+        quality: 1 to 100, and 100 makes WebP and JPEG XL lossless; None means the
+            format's default.  Formats that are always lossless ignore it.
 
     Raises:
-        PictureError: the format is unknown, a side too long for it, the quality
-            out of range, or the encoder failed.
+        PictureError: the format is unknown, its encoder not installed, a side too long
+            for it, the depth or CMYK too much, the quality out of range, or the
+            encoder failed.
     """
     with BytesIO() as stream:
         with encoding_into(stream, picture.header, format, quality) as sink:
@@ -51,6 +67,7 @@ def encoding_into(
         ValueError: the block left without having written every row.
     """
     row = format_named(format)
+    check_installed(row)
     check_size(header.height, header.width, row.name, header.channels)
 
     def refuse(error: Exception) -> PictureError:
@@ -58,7 +75,9 @@ def encoding_into(
         return PictureError(message, "Try another format, such as PNG")
 
     with faults_refused(refuse):
-        sink = RowSink(encoder_into(stream, header, row, quality), header, refuse)
+        stored = fitted_header(header, row)
+        encoder = encoder_into(stream, stored, row, quality)
+        sink = RowSink(encoder, header, stored, refuse)
     yield sink
     sink.finish()
 
@@ -77,32 +96,16 @@ def push(picture: Picture, sink: RowSink) -> None:
         sink.write(rows)
 
 
-def losses(picture: Picture | Header, format: str) -> tuple[str, ...]:
-    """Say what the format cannot hold of this picture: sentences without a full stop.
-
-    Raises:
-        PictureError: the format is unknown.
-    """
-    header = picture.header if isinstance(picture, Picture) else picture
-    row = format_named(format)
-    found = []
-    if header.alpha and not row.alpha:
-        found.append(
-            f"{row.name} cannot hold transparency: what shows through becomes white"
-        )
-    if header.icc is not None and not row.icc:
-        found.append(
-            f"{row.name} cannot hold the colour profile: colours may look different"
-        )
-    if header.exif is not None and not _holds_exif(row, header.exif):
-        found.append(f"{row.name} cannot hold the EXIF data: it was left out")
-    return tuple(found)
-
-
 def encoder_into(
     stream: IO[bytes], header: Header, row: Format, quality: int | None
 ) -> Encoder:
     """Begin a picture in a stream that is empty and can seek; the rest as `encode`.
+
+    Args:
+        stream: takes the bytes.
+        header: of rows that the format takes.
+        row: the format.
+        quality: as in `encode`.
 
     Raises:
         PictureError: the quality is out of range.
@@ -110,28 +113,22 @@ def encoder_into(
             doesn't take these facts.
     """
     options = _options(row, quality)
-    exif = None
-    if header.exif is not None and _holds_exif(row, header.exif):
-        exif = resized(header.exif, header.height, header.width)
-    header = replace(
-        header,
-        icc=header.icc if row.icc else None,
-        dpi=header.dpi if row.dpi else None,
-    )
-    if row.encoder == "png":
-        return PngEncoder(stream, header, exif)
-    if row.encoder == "tiff":
-        return TiffEncoder(stream, header, exif)
-    facts: dict[str, Any] = {"icc_profile": header.icc}
-    if header.dpi is not None:
-        facts["dpi"] = header.dpi
-    if exif is not None:
-        facts["exif"] = exif.tobytes()
-    make = JpegEncoder if row.encoder == "jpeg" else WholeEncoder
-    return make(stream, header, row, options, facts)
+    metadata = prepared(header, row)
+    match row.encoder:
+        case "png":
+            return PngEncoder(stream, header, metadata)
+        case "tiff":
+            return TiffEncoder(stream, header, metadata)
+        case "jpeg":
+            return JpegEncoder(stream, header, metadata, options)
+        case "netpbm":
+            return NetpbmEncoder(stream, header)
+        case _:
+            make = _WHOLE.get(row.encoder) or pillow.encoder_of(row.name)
+            return WholeEncoder(stream, header, metadata, options, make)
 
 
-def _options(row: Format, quality: int | None) -> dict[str, int | bool]:
+def _options(row: Format, quality: int | None) -> dict[str, Option]:
     if quality is not None and not 1 <= quality <= 100:
         message = f"A quality of {quality} does not exist"
         raise PictureError(message, "Choose one from 1 to 100")
@@ -140,8 +137,3 @@ def _options(row: Format, quality: int | None) -> dict[str, int | bool]:
     if quality == 100 and row.lossless is not None:
         return dict(row.lossless)
     return {**row.options, "quality": quality or row.quality}
-
-
-def _holds_exif(row: Format, exif: bytes) -> bool:
-    fits = row.max_exif_bytes is None or len(exif) <= row.max_exif_bytes
-    return row.exif and fits

@@ -1,4 +1,4 @@
-"""ICC profiles ⇄ linear light of sRGB's primaries, by Little CMS.
+"""ICC profiles ─▶ linear light of sRGB's primaries, by Little CMS.
 
 imagecodecs (BSD licence, one keeper since 2018, wheels for the usual systems, 26 MB,
 of which Little CMS is 0.5) is the one package that lets it compute in floats, which
@@ -86,24 +86,6 @@ def to_light(icc: bytes, colours: Floats, *, black_to_black: bool = False) -> Fl
     if space.name == "cmyk":
         colours = colours * np.float32(100)  # per cent, as Little CMS has it
     return _transformed(colours, space, _light(), flags)
-
-
-def from_light(icc: bytes, light: Floats, channels: int) -> Floats:
-    """Return the profile's colours (n, channels) in [0, 1] that give `light` (n, 3).
-
-    What the profile can't show becomes something near that it can.  As for `to_light`,
-    the profile is from `usable`.
-
-    Raises:
-        ProfileError: the profile is damaged, or only leads the other way.
-    """
-    space = _Space(_NAMES[channels], icc)
-    colours = _transformed(light, _light(), space, 0)
-    if space.name == "cmyk":
-        colours /= np.float32(100)
-    # What is not a number, if a damaged profile makes one, becomes 0.
-    np.nan_to_num(colours, copy=False)
-    return np.clip(colours, 0.0, 1.0, out=colours)
 
 
 @cache

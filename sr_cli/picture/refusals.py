@@ -1,23 +1,44 @@
 """What srup says when a picture cannot be read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import UnidentifiedImageError
+
 from sr_cli.errors import PictureError
-from sr_cli.picture.limits import MAX_PIXELS
 
 _RESTORE = "Export it again or restore it from a backup"
 
-_MAGIC = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG", "PNG"),
-    (b"RIFF", "WebP"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-    (b"GIF8", "GIF"),
-)
+
+class UnfitError(Exception):
+    """A decoder can't take a file, for a reason other than damage.
+
+    Args:
+        reason: what is the matter, as the end of a sentence without a full stop.
+        hint: what to do about it, one sentence without a full stop.
+    """
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+@contextmanager
+def refusing(name: str, kind: str | None = None) -> Iterator[None]:
+    """Turn whatever a decoder raises into a refusal; `kind` is what it begins as."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except UnfitError as error:
+        raise refusal(name, error.reason, error.hint) from error
+    except UnidentifiedImageError as error:
+        raise unidentified(name, kind) from error
+    # Decoders raise whatever a damaged file makes them trip over.
+    except Exception as error:
+        raise undecodable(name, error) from error
 
 
 def refusal(name: str | Path, reason: str, hint: str) -> PictureError:
@@ -45,29 +66,27 @@ def empty(name: str) -> PictureError:
     return refusal(name, "the file is empty", _RESTORE)
 
 
-def drawing(name: str, kind: str) -> PictureError:
+def drawing(kind: str) -> UnfitError:
     """Refuse a vector drawing, which another program would have to render."""
-    return refusal(name, f"{kind} is a drawing, not pixels", "Export it as PNG first")
+    return UnfitError(f"{kind} is a drawing, not pixels", "Export it as PNG first")
 
 
-def too_large(name: str) -> PictureError:
-    """Refuse more than `MAX_PIXELS`, which is a mistake or an attack."""
-    reason = f"it has more than {MAX_PIXELS // 10**6} million pixels"
-    return refusal(name, reason, "Cut it into smaller pictures first")
-
-
-def not_8_bit(name: str, kind: str) -> PictureError:
+def no_range(kind: str) -> UnfitError:
     """Refuse pixels whose black and white nothing states."""
     reason = f"its pixels are {kind} without a known range"
-    return refusal(name, reason, "Convert it to 8 or 16 bits per channel first")
+    return UnfitError(reason, "Convert it to 8 or 16 bits per channel first")
 
 
-def unidentified(name: str, head: bytes) -> PictureError:
-    """Refuse what no decoder recognised; `head` is how the file starts."""
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            reason = f"the {kind} file is truncated, damaged or of an unusual kind"
-            return refusal(name, reason, _RESTORE)
+def unusual(kind: str) -> UnfitError:
+    """Refuse what is rare enough that srup doesn't read it, such as "an old JPEG"."""
+    return UnfitError(f"it is {kind}", "Convert it to PNG first")
+
+
+def unidentified(name: str, kind: str | None) -> PictureError:
+    """Refuse what no decoder recognised; `kind` is what it begins as."""
+    if kind is not None:
+        reason = f"the {kind} file is truncated, damaged or of an unusual kind"
+        return refusal(name, reason, _RESTORE)
     hint = "Convert it to PNG or JPEG first, if it is one"
     return refusal(name, "it is not a picture in a known format", hint)
 

@@ -17,7 +17,7 @@ def check_room(path: Path, header: Header, row: Format) -> None:
     Raises:
         PictureError: less is free in the folder of `path`, which exists.
     """
-    expected = int(header.height * header.width * header.samples * row.share)
+    expected = int(header.height * header.row_bytes * row.share)
     # A link's target is what will be replaced, and may be on another disk.
     folder = path.resolve().parent
     try:

@@ -8,14 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sr_cli.errors import PictureError
 from sr_cli.picture.encoder import RowSink, faults_refused
 from sr_cli.picture.encoding import encoder_into, push
-from sr_cli.picture.formats import Format, check_size, format_for
-from sr_cli.picture.header import Header
+from sr_cli.picture.formats import Format, check_installed, check_size, format_for
+from sr_cli.picture.header import Header, Samples
+from sr_cli.picture.image import fitted_header
 from sr_cli.picture.picture import Picture
 from sr_cli.picture.room import check_room
 from sr_cli.whole_file import whole_file
@@ -24,8 +22,8 @@ from sr_cli.whole_file import whole_file
 class Sink(Protocol):
     """Takes the rows of a picture from the top."""
 
-    def write(self, rows: NDArray[np.uint8]) -> None:
-        """Write the next rows, (n, W, channels + alpha), in any number at a time.
+    def write(self, rows: Samples) -> None:
+        """Write the next rows, (n, W, samples) of the header's type, in any number.
 
         Raises:
             PictureError: the disk is full, or the encoder failed.
@@ -69,7 +67,8 @@ def open_sink(
     """Open a file for writing a picture's rows; it appears when the block succeeds.
 
     If the block or the writing fails, nothing is left, and an earlier file stays as
-    it was.  WebP and BMP gather the rows in memory: their encoders take all at once.
+    it was.  Only JPEG, PNG, TIFF and PPM are written as the rows come: the encoders of
+    the other formats take all at once.
 
     Args:
         path: where to.
@@ -98,12 +97,13 @@ def _open_rows(
     row = check_target(path, format, overwrite=overwrite)
     check_size(header.height, header.width, row.name, header.channels)
     check_room(path, header, row)
-    refuse = partial(_failed, path)
+    refuse = partial(write_failure, path)
     with ExitStack() as stack:
         with faults_refused(refuse):
             stream = stack.enter_context(whole_file(path, overwrite=overwrite))
-            encoder = encoder_into(stream, header, row, quality)
-            sink = RowSink(encoder, header, refuse)
+            stored = fitted_header(header, row)
+            encoder = encoder_into(stream, stored, row, quality)
+            sink = RowSink(encoder, header, stored, refuse)
         yield sink  # and what goes wrong inside the block is not ours to explain
         sink.finish()
         with faults_refused(refuse):
@@ -116,14 +116,15 @@ def check_target(
     """Find out before any work whether `write` could succeed, and in which format.
 
     Raises:
-        PictureError: the format is unknown, the folder is missing or takes no
-            files, or something is already there.
+        PictureError: the format is unknown or its encoder not installed, the folder is
+            missing or takes no files, or something is already there.
     """
     row = format_for(path, format)
+    check_installed(row)
     try:
         _require_free(path, overwrite=overwrite)
     except OSError as error:  # such as a name that is too long
-        raise _failed(path, error) from error
+        raise write_failure(path, error) from error
     return row
 
 
@@ -154,7 +155,8 @@ def _exists(path: Path) -> PictureError:
     return _refusal(path, "it already exists", hint)
 
 
-def _failed(path: Path, error: Exception) -> PictureError:
+def write_failure(path: Path, error: Exception) -> PictureError:
+    """Say why `path` can't be written."""
     if isinstance(error, FileExistsError):  # since it was checked
         return _exists(path)
     if isinstance(error, MemoryError):

@@ -78,7 +78,7 @@ def picture_files(folder: Path) -> list[Path]:
 
 def _load(path: Path, min_side: int) -> Pair | Skipped:
     try:
-        pixels = crop_to_multiple(picture.read(path).pixels, SCALE)
+        pixels = crop_to_multiple(picture.in_srgb(picture.read(path)).pixels, SCALE)
     except PictureError as error:
         reason = error.message.removeprefix(f"Cannot read {path}: ")
         return Skipped(path, reason)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import icc_profiles
 from sr_cli import metrics
 from sr_cli.bench import quality
 from sr_cli.bench.quality import (
@@ -20,7 +21,7 @@ from sr_cli.degrade import downscale
 from sr_cli.engines import EngineChoice
 from sr_cli.errors import DataError, PictureError
 from sr_cli.networks.fuse import Conv, Network, Shuffle
-from sr_cli.picture import Picture, read, write
+from sr_cli.picture import Picture, in_srgb, read, write
 from sr_cli.upscale import Upscaler
 
 
@@ -53,6 +54,15 @@ def test_transparency_is_left_out(photos, tmp_path):
     alpha = np.full(pixels.shape[:2], 9, np.uint8)
     write(Picture(pixels, alpha=alpha), tmp_path / "alpha.png")
     assert load_pair(tmp_path / "alpha.png").low.alpha is None
+
+
+def test_every_picture_is_measured_in_srgb(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    picture = Picture(pixels, icc=icc_profiles.adobe_rgb())
+    write(picture, tmp_path / "wide.png")
+    np.testing.assert_array_equal(
+        load_pair(tmp_path / "wide.png").high, in_srgb(picture).pixels
+    )
 
 
 @pytest.mark.parametrize(("side", "fits"), [(19, False), (20, True), (23, True)])

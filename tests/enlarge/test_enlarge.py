@@ -171,3 +171,14 @@ def test_progress_counts_to_the_end(upscaler):
     list(bands)
     assert seen
     assert seen[-1][0] == seen[-1][1]
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_inks_are_enlarged_as_stored(upscaler, depth):
+    inks = photo(channels=4, depth=depth)
+    _, result = run(Picture(inks), upscaler, Recipe())
+    bare = 1 - inks / np.float32(2**depth - 1)
+    colours = through_network(upscaler, bare[:, :, :3])
+    black = through_network(upscaler, bare[:, :, 3:].repeat(3, axis=2)).mean(axis=2)
+    expected = stored(np.dstack([colours, black]), depth).astype(int)
+    assert np.abs(2**depth - 1 - result.astype(int) - expected).max() <= 2

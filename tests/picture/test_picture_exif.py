@@ -1,12 +1,17 @@
 """Orientation against its definition, and what of EXIF survives."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from picture_files import saved
 from sr_cli.picture import Picture, encode, read_bytes
+from sr_cli.picture.decoders.exif import upright
 
 Tag = ExifTags.Base
 STORED = np.arange(6, dtype=np.uint8).reshape(2, 3)
@@ -162,23 +167,6 @@ class TestMetadata:
         again = parsed(read_bytes(encode(picture, "PNG"), "test").exif)
         assert ExifTags.IFD.Exif not in again
 
-    def test_thumbnail_is_dropped(self) -> None:
-        # A second directory with one entry, appended by hand: Pillow writes none.
-        exif = Image.Exif()
-        exif[Tag.Make] = "Maker"
-        raw = bytearray(exif.tobytes()[6:])
-        count = int.from_bytes(raw[8:10], "big")
-        next_directory = 10 + 12 * count
-        raw[next_directory : next_directory + 4] = len(raw).to_bytes(4, "big")
-        raw += bytes.fromhex("0001 0201 0004 00000001 12345678 00000000")
-        blob = b"Exif\0\0" + bytes(raw)
-        assert parsed(blob).get_ifd(ExifTags.IFD.IFD1)
-        stream = io.BytesIO()
-        Image.fromarray(STORED).save(stream, "JPEG", exif=blob)
-        kept = parsed(read_bytes(stream.getvalue(), "test").exif)
-        assert kept[Tag.Make] == "Maker"
-        assert not kept.get_ifd(ExifTags.IFD.IFD1)
-
     def test_how_a_tiff_was_stored_is_not_kept(self) -> None:
         picture = read_bytes(stored_as("TIFF", camera_exif()), "test")
         exif = parsed(picture.exif)
@@ -207,18 +195,126 @@ class TestMetadata:
         notes = read_bytes(stream.getvalue(), "test").notes
         assert notes == ("The EXIF data is damaged and was left out",)
 
-    def test_unwritable_exif_keeps_the_orientation(self) -> None:
-        # XResolution as text: Pillow reads that and then cannot write it.
-        raw = bytes.fromhex(
-            "4d4d002a 00000008 0003"
-            "010f 0002 00000002 4d000000"
-            "0112 0003 00000001 00060000"
-            "011a 0002 00000004 77696400"
-            "00000000"
-        )
+
+def with_thumbnail(exif: Image.Exif, *, said: int | None = None) -> bytes:
+    """Append a second directory with a thumbnail by hand: Pillow writes none."""
+    raw = bytearray(exif.tobytes()[6:])
+    jpeg = saved(np.zeros((4, 4, 3), np.uint8), "JPEG")
+    at = 10 + 12 * int.from_bytes(raw[8:10], "big")
+    raw += bytes(len(raw) % 2)
+    raw[at : at + 4] = len(raw).to_bytes(4, "big")
+    place = len(raw) + 2 + 2 * 12 + 4
+    size = len(jpeg) if said is None else said
+    raw += struct.pack(">HHHLLHHLLL", 2, 0x201, 4, 1, place, 0x202, 4, 1, size, 0)
+    return b"Exif\0\0" + bytes(raw) + jpeg
+
+
+def in_jpeg(block: bytes) -> bytes:
+    return saved(np.zeros((8, 16, 3), np.uint8), "JPEG", exif=block)
+
+
+class TestBytes:
+    """What is sound stays as it is, but for the orientation."""
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+    def test_only_the_orientation_changes(self, kind: str) -> None:
+        block = with_thumbnail(camera_exif(6))
         stream = io.BytesIO()
-        Image.fromarray(STORED).save(stream, "PNG", exif=raw)
+        Image.fromarray(STORED).save(stream, kind, exif=block)
+        found = read_bytes(stream.getvalue(), "test").exif
+        assert found is not None
+        differing = [at for at, byte in enumerate(block) if found[at] != byte]
+        assert len(found) == len(block)
+        assert len(differing) == 1
+        assert (block[differing[0]], found[differing[0]]) == (6, 1)
+
+    def test_a_thumbnail_stays(self) -> None:
+        block = with_thumbnail(camera_exif(1))
+        assert read_bytes(in_jpeg(block), "test").exif == block
+
+    def test_a_comment_stays_to_the_byte(self) -> None:
+        exif = camera_exif()
+        comment = b"UNICODE\0" + "春".encode("utf-16-le")
+        exif.get_ifd(ExifTags.IFD.Exif)[Tag.UserComment] = comment
+        found = read_bytes(in_jpeg(exif.tobytes()), "test").exif
+        assert found is not None
+        assert comment in found
+
+    def test_a_tiffs_details_stay(self) -> None:
+        exif = camera_exif()
+        comment = b"UNICODE\0" + "春".encode("utf-16-le")
+        exif.get_ifd(ExifTags.IFD.Exif)[Tag.UserComment] = comment
+        again = parsed(read_bytes(stored_as("TIFF", exif), "test").exif)
+        details = again.get_ifd(ExifTags.IFD.Exif)
+        assert details[Tag.UserComment] == comment
+        assert details[Tag.MakerNote] == b"opaque"
+        assert again.get_ifd(ExifTags.IFD.GPSInfo)[1] == "N"
+
+
+class TestDamage:
+    PART = ("Part of the EXIF data is damaged and was left out",)
+
+    def read(self, block: bytes) -> tuple[Image.Exif | None, tuple[str, ...]]:
+        picture = read_bytes(in_jpeg(block), "test")
+        exif = None if picture.exif is None else parsed(picture.exif)
+        return exif, picture.notes
+
+    def test_a_thumbnail_beyond_the_end_costs_itself(self) -> None:
+        exif, notes = self.read(with_thumbnail(camera_exif(), said=99_999))
+        assert exif is not None
+        assert exif[Tag.Make] == "Maker"
+        assert not exif.get_ifd(ExifTags.IFD.IFD1)
+        assert notes == self.PART
+
+    def test_a_value_beyond_the_end_costs_itself(self) -> None:
+        block = bytearray(camera_exif(1).tobytes())
+        at = block.index(bytes.fromhex("010f0002"))
+        block[at + 8 : at + 12] = b"\0\x7f\0\0"
+        exif, notes = self.read(bytes(block))
+        assert exif is not None
+        assert Tag.Make not in exif
+        assert exif[Tag.DateTime] == "2024:05:06 07:08:09"
+        assert exif.get_ifd(ExifTags.IFD.Exif)[Tag.MakerNote] == b"opaque"
+        assert notes == self.PART
+
+    def test_an_orientation_of_another_type_is_put_right(self) -> None:
+        block = camera_exif(6).tobytes().replace(
+            bytes.fromhex("01120003 00000001 0006"),
+            bytes.fromhex("01120004 00000001 0000"),
+        )  # fmt: skip
+        exif, _ = self.read(block)
+        assert exif is not None
+        assert exif[Tag.Orientation] == 1
+
+    @pytest.mark.parametrize("pointer", [0x8769, 0x8825, 0xA005])
+    def test_directories_that_lead_to_themselves(self, pointer: int) -> None:
+        head = b"MM\0*\0\0\0\x08"
+        entry = struct.pack(">HHLL", 0x010F, 2, 2, 0x41000000)
+        other = struct.pack(">HHLL", pointer, 4, 1, 8)
+        exif, _ = self.read(b"Exif\0\0" + head + b"\0\2" + entry + other + bytes(4))
+        assert exif is not None
+        assert exif[Tag.Make] == "A"
+
+    def test_values_that_share_a_place_are_not_multiplied(self) -> None:
+        # Each of 5000 values claims the same 60 000 bytes.
+        entries = b"".join(
+            struct.pack(">HHLL", tag, 7, 60_000, 38) for tag in range(1, 5_001)
+        )
+        zeroth = b"\0\1" + struct.pack(">HHLL", 0x8769, 4, 1, 26) + bytes(4)
+        block = b"MM\0*\0\0\0\x08" + zeroth + struct.pack(">H", 5_000) + entries
+        stream = io.BytesIO()
+        Image.fromarray(STORED).save(stream, "PNG", exif=b"Exif\0\0" + block)
         picture = read_bytes(stream.getvalue(), "test")
-        assert np.array_equal(picture.pixels[:, :, 0], seen(STORED, 6))
-        assert picture.exif is None
-        assert picture.notes == ("The EXIF data is damaged and was left out",)
+        assert len(picture.exif or b"") < 2 * len(block)
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.data())
+    def test_any_damage_leaves_sound_exif_or_none(self, data: st.DataObject) -> None:
+        block = bytearray(with_thumbnail(camera_exif(6)))
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(6, len(block) - 1))
+            block[at] = data.draw(st.integers(0, 255))
+        found = upright(bytes(block)).block
+        if found is not None:
+            assert upright(found).notes == ()
+            assert upright(found).orientation in (None, 1)

@@ -6,32 +6,27 @@ import subprocess
 import sys
 from collections import namedtuple
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from PIL import ExifTags, Image, ImageCms
+from PIL import Image
 
+from made_pictures import NAMES, on_white, pictures, rows_of
 from sr_cli.errors import PictureError
 from sr_cli.picture import (
-    FORMATS,
     Header,
     Picture,
     check_size,
     encode,
-    losses,
+    format_named,
     open_sink,
-    png,
     read,
-    read_bytes,
-    tiff,
 )
+from sr_cli.picture.encoders import netpbm, png, tiff
 
-NAMES = [row.name for row in FORMATS]
 RNG = np.random.default_rng(5)
 RGB = RNG.integers(0, 256, (150, 40, 3), dtype=np.uint8)
 
@@ -42,23 +37,8 @@ def many_blocks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(png, "_BLOCK_BYTES", 500)
         patch.setattr(tiff, "_STRIP_BYTES", 300)
+        patch.setattr(netpbm, "_BLOCK_BYTES", 500)
         yield
-
-
-@st.composite
-def pictures(draw: st.DrawFn, max_height: int = 150) -> Picture:
-    size = draw(st.integers(1, max_height)), draw(st.integers(1, 30))
-    channels = draw(st.sampled_from([1, 3]))
-    seed = draw(st.integers(0, 2**32 - 1))
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size, channels), np.uint8)
-    alpha = draw(st.none() | arrays(np.uint8, size))
-    return Picture(pixels, alpha)
-
-
-def rows_of(picture: Picture) -> np.ndarray:
-    if picture.alpha is None:
-        return picture.pixels
-    return np.dstack([picture.pixels, picture.alpha])
 
 
 def in_bands(rows: np.ndarray, heights: list[int]) -> Iterator[np.ndarray]:
@@ -71,19 +51,17 @@ def in_bands(rows: np.ndarray, heights: list[int]) -> Iterator[np.ndarray]:
 
 
 class TestBands:
-    @settings(max_examples=80, deadline=None)
-    @given(
-        pictures(),
-        st.lists(st.integers(0, 70), min_size=1, max_size=4).filter(any),
-        st.sampled_from(NAMES),
-    )
+    @settings(max_examples=12, deadline=None)
+    @given(st.data(), st.lists(st.integers(0, 70), min_size=1, max_size=4).filter(any))
+    @pytest.mark.parametrize("name", NAMES)
     def test_their_heights_leave_no_trace(
         self,
         tmp_path_factory: pytest.TempPathFactory,
-        picture: Picture,
-        heights: list[int],
         name: str,
+        data: st.DataObject,
+        heights: list[int],
     ) -> None:
+        picture = data.draw(pictures(format_named(name)))
         path = tmp_path_factory.mktemp("bands") / "out"
         with open_sink(path, picture.header, format=name) as sink:
             for band in in_bands(rows_of(picture), heights):
@@ -92,37 +70,38 @@ class TestBands:
         assert list(path.parent.iterdir()) == [path]
 
     @settings(max_examples=40, deadline=None)
-    @given(pictures(), st.sampled_from([None, 20, 100]))
+    @given(pictures(format_named("jpg")), st.sampled_from([None, 20, 100]))
     def test_a_jpeg_has_the_pixels_of_one_encoded_at_once(
         self, picture: Picture, quality: int | None
     ) -> None:
-        rows = rows_of(picture)
-        im = Image.fromarray(rows[:, :, 0] if rows.shape[2] == 1 else rows)
-        if picture.alpha is not None:
-            opaque = im.convert(im.mode[:-1])
-            white = Image.new(opaque.mode, im.size, "white")
-            white.paste(opaque, mask=im.getchannel("A"))
-            im = white
+        seen = on_white(picture)
+        mode = {1: "L", 3: "RGB", 4: "CMYK"}[seen.shape[2]]
+        im = Image.frombytes(mode, seen.shape[1::-1], seen.tobytes())
         stream = io.BytesIO()
         im.save(stream, "JPEG", quality=quality or 95, subsampling=0)
-        once = read_bytes(stream.getvalue(), "once").pixels
-        found = read_bytes(encode(picture, "jpg", quality), "bands").pixels
-        assert np.array_equal(found, once)
+        once = np.asarray(Image.open(stream))
+        found = Image.open(io.BytesIO(encode(picture, "jpg", quality)))
+        assert found.mode == mode
+        assert np.array_equal(np.asarray(found), once)
 
     @settings(max_examples=40, deadline=None)
-    @given(pictures(), st.sampled_from(["png", "tif"]))
+    @given(st.data(), st.sampled_from(["png", "tif", "ppm"]))
     def test_lossless_formats_are_read_the_same_elsewhere(
-        self, tmp_path_factory: pytest.TempPathFactory, picture: Picture, name: str
+        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str
     ) -> None:
         from OpenImageIO import ImageInput, ImageSpec
 
+        picture = data.draw(pictures(format_named(name)))
         path = tmp_path_factory.mktemp("elsewhere") / f"a.{name}"
         path.write_bytes(encode(picture, name))
         config = ImageSpec()
         config.attribute("oiio:UnassociatedAlpha", 1)
+        config.attribute("oiio:RawColor", 1)
         file = ImageInput.open(str(path), config)
         assert file is not None
-        assert np.array_equal(file.read_image("uint8"), rows_of(picture))
+        expected = on_white(picture) if name == "ppm" else rows_of(picture)
+        assert str(file.spec().format) == str(expected.dtype)
+        assert np.array_equal(file.read_image(str(expected.dtype)), expected)
         file.close()
 
     @pytest.mark.parametrize("alpha", [False, True])
@@ -148,48 +127,6 @@ class TestBands:
         assert len(encode(Picture(photo), "png")) < 1.1 * len(stream.getvalue())
 
 
-class TestFacts:
-    @pytest.fixture
-    def header(self) -> Header:
-        exif = Image.Exif()
-        exif[ExifTags.Base.Make] = "Maker"
-        details = exif.get_ifd(ExifTags.IFD.Exif)
-        details[ExifTags.Base.ExifImageWidth] = 9
-        details[ExifTags.Base.MakerNote] = b"opaque"
-        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-        return replace(
-            Picture(RGB).header, icc=icc, exif=exif.tobytes(), dpi=(300.0, 150.0)
-        )
-
-    @pytest.mark.parametrize("name", NAMES)
-    def test_kept_as_by_encode(self, tmp_path: Path, header: Header, name: str) -> None:
-        path = tmp_path / "out"
-        with open_sink(path, header, format=name) as sink:
-            for band in in_bands(RGB, [7, 64]):
-                sink.write(band)
-        whole = Picture(RGB, icc=header.icc, exif=header.exif, dpi=header.dpi)
-        assert path.read_bytes() == encode(whole, name)
-        found = read(path)
-        if name != "BMP":
-            assert found.icc == header.icc
-            exif = Image.Exif()
-            assert found.exif is not None
-            exif.load(found.exif)
-            assert exif[ExifTags.Base.Make] == "Maker"
-            details = exif.get_ifd(ExifTags.IFD.Exif)
-            assert details[ExifTags.Base.ExifImageWidth] == 40
-            assert details[ExifTags.Base.MakerNote] == b"opaque"
-        if name != "WEBP":
-            assert found.dpi == (300, 150)
-
-    def test_losses_are_told_from_the_header(self, header: Header) -> None:
-        whole = Picture(RGB, icc=header.icc, exif=header.exif, dpi=header.dpi)
-        for name in NAMES:
-            assert losses(header, name) == losses(whole, name)
-        (sentence,) = losses(Header(4, 4, 3, alpha=True), "jpg")
-        assert "transparency" in sentence
-
-
 class TestMistakes:
     @pytest.mark.parametrize(
         ("rows", "sentence"),
@@ -198,6 +135,7 @@ class TestMistakes:
             (np.concatenate([RGB, RGB[:2]]), "152 rows, but only 150 are missing"),
             (RGB[:, :-1], "rows must be uint8"),
             (RGB[:, :, :1], "rows must be uint8"),
+            (RGB.astype(np.uint16), "rows must be uint8"),
             (RGB.astype(np.float32), "rows must be uint8"),
         ],
     )
@@ -242,6 +180,7 @@ class TestSizes:
             ("tif", "75 MB"),
             ("jpg", "18.8 MB"),
             ("webp", "18.8 MB"),
+            ("gif", "37.5 MB"),
         ],
     )
     def test_too_little_room_is_told_before_any_work(
@@ -311,14 +250,15 @@ except PictureError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit here")
-@pytest.mark.parametrize("suffix", ["png", "tif", "jpg", "bmp", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg", "webp", "jxl"])
 def test_a_disk_that_takes_no_more(tmp_path: Path, suffix: str) -> None:
     target = tmp_path / f"out.{suffix}"
     target.write_text("precious")
     said = run(FULL_DISK, target)
-    assert said == (
-        f"Cannot write {target}: file too large. Choose another folder or name.\n"
-    )
+    assert said.startswith(f"Cannot write {target}: ")
+    assert said.count("\n") == 1
+    if suffix != "jxl":  # whose library says it in its own words
+        assert "file too large. Choose another folder or name." in said
     assert target.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -19,6 +19,14 @@ def test_gray_photos_and_odd_sides(tmp_path):
     assert np.all(pair.low == 90)
 
 
+def test_photos_are_converted_to_srgb(tmp_path):
+    inks = Image.merge("CMYK", [Image.new("L", (48, 40), n) for n in (255, 0, 128, 0)])
+    inks.save(tmp_path / "cmyk.tif")
+    (pair,) = load_photos(picture_files(tmp_path)).pairs
+    assert pair.high.shape == (40, 48, 3)
+    assert pair.high[0, 0].tolist() == [0, 255, 127]
+
+
 def test_files_are_found_in_subfolders_in_order(tmp_path):
     (tmp_path / "b").mkdir()
     for name in ("b/2.JPG", "a.png", ".hidden.png", "notes.txt"):

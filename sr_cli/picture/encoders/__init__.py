@@ -1,0 +1,1 @@
+"""Rows of pixels ─▶ the bytes of one format; each module knows one."""
