@@ -10,6 +10,11 @@ Family = Literal["srresnet", "srcnn", "espcn"]
 Normalization = Literal["batch", "none"]
 
 _SCALES = (2, 3, 4)  # those of the papers
+_MANY = 1 << 16  # more than any network has of anything
+
+HUB_REPOSITORY: str | None = None
+"""Where `srup models push` publishes unless told otherwise: `owner/name`, once there is
+one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,15 @@ class Architecture:
         """
         try:
             facts = json.loads(text)
-            facts["output_range"] = tuple(facts["output_range"])
+            black, white = facts["output_range"]
+            facts["output_range"] = float(black), float(white)
             found = cls(**facts)
-        except (KeyError, TypeError, ValueError) as error:
+            sizes = found.blocks, found.channels, found.scale
+            if not all(isinstance(size, int) and 0 <= size < _MANY for size in sizes):
+                raise ValueError("blocks, channels or scale are no sizes")
+            if not -_MANY < found.output_range[0] < found.output_range[1] < _MANY:
+                raise ValueError("black and white are no range")
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise WeightsError(
                 f"The weights' header describes no known architecture ({error})",
                 "Use a file that `srup train` wrote, or upgrade srup",
@@ -79,9 +90,13 @@ class ModelSpec:
     id: str
     architecture: Architecture
     sha256: str
-    """Of `weights/<id>.safetensors`; a file that differs is refused."""
+    """Of `<id>.safetensors`; a file that differs is refused."""
     summary: str
     licence: str = "MIT"
+    repo: str = ""
+    """`owner/name` on the Hub, for weights that don't come with srup."""
+    revision: str = ""
+    """The id of the commit there, which never changes."""
 
     @property
     def file_name(self) -> str:
@@ -123,5 +138,6 @@ def find_model(model_id: str) -> ModelSpec:
     known = ", ".join(spec.id for spec in MODELS)
     raise ModelError(
         f"There is no model called {model_id!r}",
-        f"Known models: {known}; or give a .safetensors file or hf:owner/name",
+        f"Known models: {known}; or give a file of weights, a run's folder, or "
+        "hf:owner/name",
     )

@@ -1,10 +1,13 @@
 """The facts of an architecture, and what reads them back."""
 
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sr_cli.catalog import Architecture
+from sr_cli.catalog import MODELS, Architecture
 from sr_cli.errors import WeightsError
 
 
@@ -40,9 +43,46 @@ def test_a_header_from_before_there_were_families_is_read():
         {"scale": 1_000_000},
         {"scale": "4"},
         {"depth": 3},
+        {"blocks": "16"},
+        {"blocks": 10**12},
+        {"channels": -1},
+        {"channels": 1.5},
+        {"output_range": [0, 0]},
+        {"output_range": [0, float("inf")]},
+        {"output_range": ["black", "white"]},
+        {"output_range": [0, 1, 2]},
+        {"output_range": 1},
     ],
 )
 def test_unknown_facts_are_refused(change):
     facts = json.loads(Architecture(normalization="none").to_json()) | change
     with pytest.raises(WeightsError, match=r"lacks|no known architecture"):
         Architecture.from_json(json.dumps(facts))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+KEYS = ("family", "blocks", "channels", "normalization", "scale", "output_range", "x")
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JSON) | JSON)
+def test_whatever_a_header_says_is_read_or_refused(facts):
+    try:
+        found = Architecture.from_json(json.dumps(facts))
+    except WeightsError:
+        return
+    assert found.output_range[0] < found.output_range[1]
+    assert found.blocks >= 0
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.id)
+def test_what_is_on_the_hub_is_pinned_to_a_commit(spec):
+    assert bool(spec.repo) == bool(spec.revision)
+    assert re.fullmatch(r"[0-9a-f]{40}" if spec.repo else "", spec.revision)
+    assert re.fullmatch(r"[0-9a-f]{64}", spec.sha256)

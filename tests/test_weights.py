@@ -54,7 +54,7 @@ def test_a_truncated_file_is_refused(tiny_weights, tmp_path, keep):
 def test_a_file_without_facts_is_refused(tmp_path):
     path = tmp_path / "foreign.safetensors"
     save_file({"x": np.zeros(1, np.float32)}, path)
-    with pytest.raises(WeightsError, match="don't say what network"):
+    with pytest.raises(WeightsError, match="for no network that srup knows"):
         load_model(str(path))
 
 
@@ -68,6 +68,35 @@ def test_unknown_facts_are_refused(tmp_path, facts):
     save_file({"x": np.zeros(1, np.float32)}, path, metadata=header)
     with pytest.raises(WeightsError):
         load_model(str(path))
+
+
+def test_tensors_that_are_not_what_the_header_says_are_refused(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    header = {HEADER_ARCHITECTURE: TINY["none"].to_json()}
+    for shape in ((), (3,), (3, 8), (3, 8, 9)):
+        state = tiny_state(TINY["none"]) | {"tail.weight": np.zeros(shape, np.float32)}
+        save_file(state, path, metadata=header)
+        with pytest.raises(WeightsError, match=r"not those of|expects|make"):
+            load_model(str(path))
+
+
+def test_a_file_of_others_loads_but_trains_nothing(tmp_path):
+    import torch
+
+    from foreign_networks import original
+
+    network = original("BasicSR", 4)
+    torch.save(network.state_dict(), path := tmp_path / "theirs.pth")
+    model = load_model(str(path))
+    assert (model.id, model.network.scale, dict(model.header)) == ("theirs", 4, {})
+    assert model.sha256 == weights.file_sha256(path)
+    with pytest.raises(WeightsError, match=r"no file of srup's own.*srup train"):
+        _ = model.architecture
+
+
+def test_an_onnx_file_is_no_model_yet():
+    with pytest.raises(ModelError, match=r"runs none: net.onnx. Give the weights"):
+        load_model("net.onnx")
 
 
 def test_architecture_survives_its_header():
