@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sr_cli.engines import Engine, EngineChoice, NotFiniteError, open_engine
 from sr_cli.errors import ModelError, OutOfMemoryError
 from sr_cli.networks.fuse import Network
+from sr_cli.networks.mix import Mix
 from sr_cli.picture import Picture, PictureSource, Source, bleed
 from sr_cli.tiles import Tiling, join, windows
 from sr_cli.transparency import Bands, among_neighbours, with_alpha
@@ -43,7 +44,7 @@ class Upscaler:
 
     def __init__(
         self,
-        network: Network,
+        network: Network | Mix,
         choice: EngineChoice = EngineChoice(),  # noqa: B008 (frozen)
         tiling: Tiling = Tiling(),  # noqa: B008 (frozen)
         say: Say = lambda _: None,

@@ -14,15 +14,15 @@ from sr_cli.train.config import SYSTEMS
 PACKAGE = Path(__file__).parent.parent / "sr_cli"
 
 LAYERS = [
-    {"errors", "whole_file", "cache_folder", "fetch"},
+    {"errors", "whole_file", "cache_folder", "cpu", "fetch", "hub"},
     {"catalog", "picture", "tiles", "metrics", "networks", "transparency"},
-    {"engines", "weights", "degrade", "degradations", "datasets"},
+    {"engines", "weights", "foreign", "degrade", "degradations", "datasets"},
     {"upscale"},
     {"enlarge"},
     {"jobs"},
-    {"batch", "bench", "train"},
+    {"api", "batch", "bench", "doctor", "export", "models", "train"},
     {"cli"},
-    {"__main__"},
+    {"__init__", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 
@@ -32,15 +32,19 @@ HOMES = {
     "PIL": ("picture/",),
     "OpenImageIO": ("picture/",),
     "isal": ("picture/",),
+    "imagecodecs": ("picture/",),
     # bench/peers.py runs these as people do without srup.
     "torch": (
         *("networks/", "train/", "engines/pytorch.py", "engines/torch_"),
-        "bench/peers.py",
+        *("bench/peers.py", "export/weights_file.py"),
     ),
-    "onnx": ("networks/graph.py",),
-    "onnxruntime": ("engines/onnx.py", "bench/peers.py"),
-    "openvino": ("engines/openvino", "bench/peers.py", "bench/peak.py"),
-    "huggingface_hub": ("weights.py",),
+    "onnx": ("networks/graph.py", "foreign/onnx_"),
+    "onnxruntime": ("engines/onnx.py", "bench/peers.py", "export/onnx_file.py"),
+    "openvino": (
+        *("engines/openvino", "bench/peers.py", "bench/peak.py"),
+        "export/openvino_ir.py",
+    ),
+    "huggingface_hub": ("hub/",),
     "matplotlib": ("train/plot.py", "bench/scaling_plot.py"),
 }
 
@@ -96,7 +100,10 @@ def loaded_after(*arguments: str) -> set[str]:
     return set(done.stderr.rsplit("LOADED", 1)[1].split())
 
 
-SUBCOMMANDS = [("train", name) for name in (*SYSTEMS, "plot")]
+SUBCOMMANDS = [
+    *(("train", name) for name in (*SYSTEMS, "plot")),
+    *(("models", name) for name in ("list", "download", "push")),
+]
 
 
 @pytest.mark.parametrize(

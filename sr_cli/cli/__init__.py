@@ -8,11 +8,15 @@ import signal
 import sys
 import threading
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from sr_cli import __version__
 from sr_cli.errors import SrupError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "upscale": "Make pictures 4x larger.",
@@ -20,6 +24,10 @@ COMMANDS = {
     "train": "Train a network on a folder of photos.",
     "bench": "Measure models on a set of pictures.",
     "publish": "Export a run's weights with a model card.",
+    "models": "List, download, verify, remove and publish models.",
+    "export": "Write a model as ONNX, OpenVINO IR or weights for torch.",
+    "doctor": "Look at the machine, and try whether srup works.",
+    "completion": "Make a shell complete srup's words.",
 }
 
 
@@ -35,6 +43,19 @@ class _LazyGroup(click.Group):
         command = import_module(f"sr_cli.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> "list[CompletionItem]":
+        """Offer commands without importing them, for the shell waits."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=text)
+            for name, text in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from sr_cli.cli import completers
 from sr_cli.cli.bench_speed import command as speed
 from sr_cli.cli.bench_training import command as training
 from sr_cli.cli.options import Running, debug_option, running_options
@@ -78,7 +79,13 @@ def _measure(
 
 
 @click.command(_DEFAULT)
-@click.argument("sets", nargs=-1, required=True, metavar="NAME_OR_FOLDER…")
+@click.argument(
+    "sets",
+    nargs=-1,
+    required=True,
+    metavar="NAME_OR_FOLDER…",
+    shell_complete=completers.measured_sets,
+)
 @click.option(
     "-m",
     "--model",
@@ -87,6 +94,7 @@ def _measure(
     default=("srresnet",),
     show_default=True,
     help="A model's id, a .safetensors file, or hf:owner/name; may be repeated.",
+    shell_complete=completers.models,
 )
 @click.option(
     "--baselines-only", is_flag=True, help="Measure nearest, bicubic and lanczos alone."

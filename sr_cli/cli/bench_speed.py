@@ -223,7 +223,7 @@ def command(
     from sr_cli.bench.speed_results import Workload
     from sr_cli.bench.speed_results import document as speed_document
     from sr_cli.cli.console import progress_bar
-    from sr_cli.train.machine import usable_cores
+    from sr_cli.cpu import usable_cores
     from sr_cli.weights import load_model
 
     if json_file not in (None, _STANDARD):

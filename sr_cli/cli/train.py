@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from sr_cli.cli import completers
 from sr_cli.cli.options import debug_option, device_option
 from sr_cli.cli.train_options import config_options
 from sr_cli.cli.train_plot import command as plot
@@ -77,7 +78,9 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a run reads and how often it does what."""
     options = [
         click.option(
-            "--data", help="Folder of photos, or a known set such as div2k or bsds300."
+            "--data",
+            help="Folder of photos, or a known set such as div2k or bsds300.",
+            shell_complete=completers.training_sets,
         ),
         click.option(
             "--output",
@@ -102,15 +105,20 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--init",
             metavar="MODEL",
             help="Begin with these weights: an id, a run's folder, a file; or none.",
+            shell_complete=completers.models,
         ),
         click.option(
             "--features-file",
             metavar="FILE",
             help="Weights of the feature network: a .pth or .safetensors file, "
             "hf:owner/name, or random.  [default: fetched]",
+            shell_complete=completers.files,
         ),
         click.option(
-            "--validate", metavar="FOLDER", help="Pictures to measure progress on."
+            "--validate",
+            metavar="FOLDER",
+            help="Pictures to measure progress on.",
+            shell_complete=completers.folders,
         ),
         click.option(
             "--validate-every",

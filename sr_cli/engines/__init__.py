@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 from sr_cli.errors import DeviceError
 from sr_cli.networks.fuse import Network
+from sr_cli.networks.mix import Mix
 
 EngineName = Literal["openvino", "onnxruntime", "torch"]
 Device = Literal["cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Batch = NDArray[np.float32]
 Levels = NDArray[np.uint8]
+Explain = Callable[[str], None]
+"""Told, sentence by sentence without a full stop, why something was chosen."""
 
 CPU_ENGINES: tuple[EngineName, ...] = ("openvino", "onnxruntime", "torch")
 """Fastest first.  One 768×512 photo through `srup upscale`, once each, on two cores
@@ -85,6 +88,13 @@ def _has_mps() -> bool:
     return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
+def likely_gpu() -> Device | None:
+    """Name the GPU that there seems to be; whether it can be used is seen later."""
+    if _has_cuda_driver():
+        return "cuda"
+    return "mps" if _has_mps() else None
+
+
 def installed_cpu_engines() -> list[EngineName]:
     """List the engines that can run on this CPU, fastest first."""
     return [name for name in CPU_ENGINES if find_spec(name) is not None]
@@ -95,16 +105,34 @@ def _open(
     engine: EngineName,
     device: Device,
     precision: Literal["auto"] | Precision,
+    explain: Explain = lambda _: None,
 ) -> Engine:
     if find_spec(engine) is None:
         raise DeviceError(
             f"The engine {engine} is not installed",
             f"Run `pip install {engine}`, or use --engine auto",
         )
+    try:
+        return _open_installed(network, engine, device, precision, explain)
+    # What wheels raise whose libraries, or those of the system, don't fit together.
+    except (ImportError, OSError) as error:
+        raise DeviceError(
+            f"The engine {engine} is installed, but can't be loaded ({error})",
+            f"Run `pip install --force-reinstall {engine}`, or use another --engine",
+        ) from error
+
+
+def _open_installed(
+    network: Network,
+    engine: EngineName,
+    device: Device,
+    precision: Literal["auto"] | Precision,
+    explain: Explain,
+) -> Engine:
     if engine == "torch":
         from sr_cli.engines.pytorch import TorchEngine
 
-        return TorchEngine(network, device, precision)
+        return TorchEngine(network, device, precision, explain)
     if device == "mps":
         raise DeviceError(
             f"The engine {engine} can't use Apple's GPU", "Use --engine torch"
@@ -120,54 +148,74 @@ def _open(
         )
     from sr_cli.engines.openvino import open_openvino
 
-    return open_openvino(network, precision)
+    return open_openvino(network, precision, explain)
 
 
 def _fastest(
     network: Network,
     available: list[EngineName],
     precision: Literal["auto"] | Precision,
+    explain: Explain,
 ) -> EngineName:
     # torch takes over a second to import, which no small picture makes good.
     candidates = [name for name in available if name != "torch"]
     if len(candidates) < 2:
+        only = len(available) == 1
+        reason = "the only engine installed" if only else "for torch starts slowly"
+        explain(f"{available[0]}, {reason}")
         return available[0]
     from sr_cli.engines.trial import fastest
 
-    return fastest(candidates, lambda name: _open(network, name, "cpu", precision))
+    def open_one(name: EngineName) -> Engine:
+        return _open(network, name, "cpu", precision)
+
+    return fastest(candidates, open_one, explain)
 
 
 def open_engine(
-    network: Network,
+    network: Network | Mix,
     choice: EngineChoice = EngineChoice(),
     say: Callable[[str], None] = lambda _: None,
+    explain: Explain = lambda _: None,
 ) -> Engine:
     """Open what `choice` asks for.
 
     `auto` takes CUDA, then Apple's GPU, then the fastest installed CPU engine; a
-    GPU that is there but can't be used is told to `say`.
+    GPU that is there but can't be used is told to `say`.  Whatever `auto` decides is
+    told to `explain`.
 
     Raises:
         DeviceError: what was asked for by name can't be had.
     """
+    if isinstance(network, Mix):
+        from sr_cli.engines.mixed import MixedEngine
+
+        one = open_engine(network.one, choice, say, explain)
+        other = open_engine(network.other, choice, say)
+        return MixedEngine(one, other, network.share)
     device, engine = choice.device, choice.engine
     if device == "auto":
-        gpu: Device | None = "cuda" if _has_cuda_driver() else None
-        gpu = gpu or ("mps" if _has_mps() else None)
+        gpu = likely_gpu()
         if gpu and engine in ("auto", "torch"):
             try:
-                return _open(network, "torch", gpu, choice.precision)
+                opened = _open(network, "torch", gpu, choice.precision, explain)
             except DeviceError as error:
                 say(f"Running on the CPU, because: {error}")
+            else:
+                explain(f"torch on {gpu}, for a GPU is faster than any CPU")
+                return opened
         device = "cpu"
+        reason = "no GPU was found" if gpu is None else "the GPU can't be used"
+        explain(f"cpu, for {reason}")
     if engine == "auto":
         available = installed_cpu_engines()
         if not available:
             raise DeviceError(
                 "No engine is installed", "Run `pip install openvino onnxruntime`"
             )
-        engine = "torch"
-        # On a CPU nothing else computes in float16.
         if device == "cpu" and choice.precision != "float16":
-            engine = _fastest(network, available, choice.precision)
-    return _open(network, engine, device, choice.precision)
+            engine = _fastest(network, available, choice.precision, explain)
+        else:
+            engine = "torch"
+            explain("torch, for only it runs on GPUs, or on a CPU in float16")
+    return _open(network, engine, device, choice.precision, explain)

@@ -9,7 +9,15 @@ import openvino
 from numpy.typing import NDArray
 from openvino import Type as Element
 
-from sr_cli.engines import Batch, Device, Engine, EngineName, Levels, Precision
+from sr_cli.engines import (
+    Batch,
+    Device,
+    Engine,
+    EngineName,
+    Explain,
+    Levels,
+    Precision,
+)
 from sr_cli.engines.levels import store, through_floats
 from sr_cli.engines.memory import memory_errors
 from sr_cli.engines.openvino_chain import Chain
@@ -55,8 +63,12 @@ def physical_cores(core: openvino.Core) -> int:
     return max(1, int(compiled.get_property("INFERENCE_NUM_THREADS")))
 
 
-def open_openvino(network: Network, precision: Literal["auto"] | Precision) -> Engine:
-    """Open the way that suits `network`.
+def open_openvino(
+    network: Network,
+    precision: Literal["auto"] | Precision,
+    explain: Explain = lambda _: None,
+) -> Engine:
+    """Open the way that suits `network`; why in which precision, `explain` is told.
 
     Raises:
         DeviceError: the CPU or OpenVINO can't compute in `precision`.
@@ -69,8 +81,11 @@ def open_openvino(network: Network, precision: Literal["auto"] | Precision) -> E
         def open_in(name: Precision) -> Engine:
             return kind(core, network, name)
 
-        if not bfloat16_is_accurate(network, openvino.__version__, open_in):
+        version = openvino.__version__
+        if not bfloat16_is_accurate(network, version, open_in, explain):
             found = "float32"
+    elif precision == "auto":
+        explain("float32, for this CPU has no bfloat16 instructions")
     return kind(core, network, found)
 
 

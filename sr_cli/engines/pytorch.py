@@ -14,6 +14,7 @@ from sr_cli.engines import (
     Batch,
     Device,
     EngineName,
+    Explain,
     Levels,
     NotFiniteError,
     Precision,
@@ -117,12 +118,16 @@ class TorchEngine:
         network: Network,
         device: Device,
         precision: Literal["auto"] | Precision,
+        explain: Explain = lambda _: None,
     ) -> None:
         _check_device(device)
         self.device: Device = device
-        self.precision: Precision = (
-            best_precision(device) if precision == "auto" else precision
-        )
+        if precision == "auto":
+            precision = best_precision(device)
+            native = precision != "float32"
+            reason = "is made for it" if native else "gains nothing by bfloat16"
+            explain(f"{precision}, for {device} {reason}")
+        self.precision: Precision = precision
         dtype = _DTYPES[self.precision]
         self._on_cuda = device == "cuda"
         self._run = TorchLayers(network.layers, device, dtype)

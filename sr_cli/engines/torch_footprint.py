@@ -11,6 +11,7 @@ from sr_cli.networks.fuse import (
     Layer,
     Recall,
     Shuffle,
+    Sigmoid,
     Tanh,
 )
 
@@ -52,7 +53,7 @@ class _Held:
                 self.make(_Map(layer.bias.size, x.zoom, element), *read)
                 if layer.slope is not None:
                     self.make(replace(self.x))
-            case Tanh():
+            case Tanh() | Sigmoid():
                 self.make(replace(x))
             case Keep(name):
                 self.kept[name] = x

@@ -15,6 +15,7 @@ from sr_cli.networks.fuse import (
     Layer,
     Recall,
     Shuffle,
+    Sigmoid,
     Tanh,
 )
 from sr_cli.networks.luma import enlarge
@@ -25,7 +26,8 @@ _Tensors = tuple[Tensor, ...]
 def _tensors(layer: Layer, device: str, dtype: torch.dtype) -> _Tensors:
     """Return what `layer` needs beside its input: (weight, bias[, slope])."""
     if isinstance(layer, Enlarge):
-        return (torch.tensor(enlarging_kernel(layer.factor), device=device),)
+        kernel = enlarging_kernel(layer.factor, layer.kernel)
+        return (torch.tensor(kernel, device=device),)
     if not isinstance(layer, Conv):
         return ()
     weight, *rest = (
@@ -66,8 +68,8 @@ class TorchLayers:
                     x = F.conv2d(x.to(self._dtype), weight, bias, padding=padding)
                     if slope:
                         x = F.prelu(x, *slope)
-                case Tanh():
-                    x = torch.tanh(x)
+                case Tanh() | Sigmoid():
+                    x = torch.tanh(x) if layer == Tanh() else torch.sigmoid(x)
                 case Keep(name):
                     kept[name] = x
                 case Recall(name):

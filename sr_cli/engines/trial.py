@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_cli.cache_folder import cache_folder
-from sr_cli.engines import Engine, Precision
+from sr_cli.engines import Engine, Explain, Precision
 from sr_cli.networks.fuse import Conv, Network
 from sr_cli.whole_file import whole_file
 
@@ -66,18 +66,21 @@ def _digest(network: Network) -> str:
     return digest.hexdigest()[:16]
 
 
-def _test_picture() -> NDArray[np.uint8]:
-    """Return shades, edges and noise: (96, 96, 3)."""
-    across, down = np.meshgrid(np.linspace(0, 1, _SIDE), np.linspace(0, 1, _SIDE))
+def trial_picture(side: int = _SIDE) -> NDArray[np.uint8]:
+    """Return shades, edges and noise: (side, side, 3)."""
+    across, down = np.meshgrid(np.linspace(0, 1, side), np.linspace(0, 1, side))
     shade = np.stack([across, down, 1 - across], axis=2)
     stripes = np.sin(40 * across * down)[:, :, None] > 0
-    noise = np.random.default_rng(0).random((_SIDE, _SIDE, 3))
+    noise = np.random.default_rng(0).random((side, side, 3))
     picture = np.where(down[:, :, None] < 0.6, shade, 0.2 + 0.6 * stripes)
     return np.rint(255 * np.clip(0.85 * picture + 0.15 * noise, 0, 1)).astype(np.uint8)
 
 
 def bfloat16_is_accurate(
-    network: Network, version: str, open_in: Callable[[Precision], Engine]
+    network: Network,
+    version: str,
+    open_in: Callable[[Precision], Engine],
+    explain: Explain = lambda _: None,
 ) -> bool:
     """Find out whether bfloat16 costs this network at most 0.01 dB.
 
@@ -85,10 +88,11 @@ def bfloat16_is_accurate(
         network: what is asked about.
         version: of what computes.
         open_in: opens the engine in a precision.
+        explain: told the outcome.
     """
 
     def ask() -> float:
-        levels = _test_picture().transpose(2, 0, 1)[None]
+        levels = trial_picture().transpose(2, 0, 1)[None]
         low = levels.astype(np.float32) / np.float32(255)
         exact, rounded = open_in("float32")(low), open_in("bfloat16")(low)
         difference = np.clip(exact, 0, 1) - np.clip(rounded, 0, 1)
@@ -98,18 +102,30 @@ def bfloat16_is_accurate(
         return float(-10 * np.log10(max(error, 1e-12)))
 
     question = f"PSNR of bfloat16: {_digest(network)} {version} {_cpu()}"
-    return remembered(question, ask) >= ENOUGH_BFLOAT16
+    psnr = remembered(question, ask)
+    enough = psnr >= ENOUGH_BFLOAT16
+    explain(
+        f"{'bfloat16' if enough else 'float32'}, for the CPU is made for bfloat16 and "
+        f"this model's results in it agree with float32 to {psnr:.1f} dB, of which "
+        f"{ENOUGH_BFLOAT16} are enough"
+    )
+    return enough
 
 
-def fastest(candidates: Sequence[Name], open_one: Callable[[Name], Engine]) -> Name:
+def fastest(
+    candidates: Sequence[Name],
+    open_one: Callable[[Name], Engine],
+    explain: Explain = lambda _: None,
+) -> Name:
     """Return the fastest of several engines on this machine's CPU.
 
     Each gets half a second.  On x86 nothing is tried: there the first, OpenVINO, won
     wherever it was measured.
     """
     if len(candidates) == 1 or platform.machine().lower() in ("x86_64", "amd64"):
+        explain(f"{candidates[0]}, which won on x86 wherever it was measured")
         return candidates[0]
-    picture = _test_picture()
+    picture = trial_picture()
 
     def seconds(name: Name) -> float:
         engine = open_one(name)
@@ -120,13 +136,14 @@ def fastest(candidates: Sequence[Name], open_one: Callable[[Name], Engine]) -> N
             best = min(best, time.perf_counter() - began)
         return best
 
-    return min(
-        candidates,
-        key=lambda name: remembered(
-            f"seconds: {name} {_cpu()}",
-            partial(seconds, name),
-        ),
-    )
+    took = {
+        name: remembered(f"seconds: {name} {_cpu()}", partial(seconds, name))
+        for name in candidates
+    }
+    best = min(candidates, key=took.__getitem__)
+    figures = ", ".join(f"{name} {1000 * took[name]:.0f} ms" for name in candidates)
+    explain(f"{best}, the fastest here with a small picture: {figures}")
+    return best
 
 
 def _cpu() -> str:
