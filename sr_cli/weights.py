@@ -247,13 +247,7 @@ def find_weights(
     if name.startswith(PREFIX):
         return name, from_hub(name, offline=offline, telling=telling)
     path = Path(name)
-    suffix = path.suffix.lower()
-    if suffix == ".onnx":
-        raise ModelError(
-            f"srup makes ONNX files, but runs none: {name}",
-            "Give the weights that it was made from",
-        )
-    if suffix in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES:
         if not path.is_file():
             raise WeightsError(f"There is no weights file {name}", "Check the path")
         return path.stem, path

@@ -10,6 +10,7 @@ from conftest import TINY, tiny_state
 from sr_cli import catalog, weights
 from sr_cli.catalog import MODELS, Architecture, ModelSpec
 from sr_cli.errors import ModelError, WeightsError
+from sr_cli.networks.graph import build_onnx
 from sr_cli.weights import HEADER_ARCHITECTURE, load_model
 
 
@@ -94,9 +95,12 @@ def test_a_file_of_others_loads_but_trains_nothing(tmp_path):
         _ = model.architecture
 
 
-def test_an_onnx_file_is_no_model_yet():
-    with pytest.raises(ModelError, match=r"runs none: net.onnx. Give the weights"):
-        load_model("net.onnx")
+def test_an_onnx_graph_is_a_model(tiny_network, tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(build_onnx(tiny_network))
+    model = load_model(str(path))
+    assert (model.id, model.network.scale) == ("net", 4)
+    assert len(model.network.layers) == len(tiny_network.layers)
 
 
 def test_architecture_survives_its_header():

@@ -59,6 +59,11 @@ class Tanh:
 
 
 @dataclass(frozen=True, slots=True)
+class Sigmoid:
+    """1 / (1 + e^-x) of every value x; that of 2x is (1 + tanh x) / 2."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
     """Remember the current features under `name`, until they are asked for once."""
 
@@ -88,15 +93,16 @@ class Shuffle:
 
 @dataclass(frozen=True, slots=True)
 class Enlarge:
-    """Bicubic enlargement, edges mirrored: (N, 3, h, w) to (N, 3, f·h, f·w).
+    """Enlargement by a kernel, edges mirrored: (N, 3, h, w) to (N, 3, f·h, f·w).
 
-    `sr_cli.networks.bicubic` has the kernel.
+    `sr_cli.networks.bicubic` has the kernels.
     """
 
     factor: int
+    kernel: bicubic.Kernel = "cubic"
 
 
-Layer = Conv | Tanh | Keep | Recall | Add | Shuffle | Enlarge
+Layer = Conv | Tanh | Sigmoid | Keep | Recall | Add | Shuffle | Enlarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ def shuffled_convolution(weight: Floats) -> Floats:
     return np.stack(kernels, axis=1).reshape(4 * out, 4 * channels, 5, 5)
 
 
-def _folded(state: State, conv: str, norm: str) -> tuple[Floats, Floats]:
+def folded(state: State, conv: str, norm: str) -> tuple[Floats, Floats]:
     """Weight and bias of `conv` with the BatchNorm `norm` folded in, if it has one."""
     weight = state[f"{conv}.weight"].astype(np.float64)
     bias = np.asarray(
@@ -181,11 +187,11 @@ def _srresnet(state: State, architecture: Architecture) -> tuple[Layer, ...]:
         slope = state[f"{name}.act.weight"]
         layers += [
             Keep(name),
-            Conv(*_folded(state, f"{name}.conv1", f"{name}.norm1"), slope),
-            Conv(*_folded(state, f"{name}.conv2", f"{name}.norm2")),
+            Conv(*folded(state, f"{name}.conv1", f"{name}.norm1"), slope),
+            Conv(*folded(state, f"{name}.conv2", f"{name}.norm2")),
             Add(name),
         ]
-    layers += [Conv(*_folded(state, "merge", "merge_norm")), Add("head")]
+    layers += [Conv(*folded(state, "merge", "merge_norm")), Add("head")]
     for i in range(2):
         name = f"upsample.{i}"
         slope = np.repeat(state[f"{name}.act.weight"], 4)
@@ -259,8 +265,8 @@ def _summed(one: _Shape, two: _Shape) -> _Shape:
     return max(one[0], two[0]), one[1]
 
 
-def _final_shape(layers: Sequence[Layer]) -> _Shape:
-    """Follow the shape through `layers`.
+def final_shape(layers: Sequence[Layer]) -> tuple[int, int]:
+    """Return how many channels `layers` make of three, and how many times as wide.
 
     Raises:
         WeightsError: two that follow each other don't fit.
@@ -302,7 +308,7 @@ def fuse(state: State, architecture: Architecture) -> Network:
         raise WeightsError(
             f"The weights lack the tensor {error.args[0]}", _ANOTHER_FILE
         ) from error
-    channels, zoom = _final_shape(layers)
+    channels, zoom = final_shape(layers)
     if channels != 3 or zoom != architecture.scale:
         raise WeightsError(
             f"The weights make {channels} channels at {zoom}x, not 3 at "

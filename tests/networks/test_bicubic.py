@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sr_cli.degrade import resize
+from sr_cli.engines import EngineChoice, open_engine
+from sr_cli.networks import fuse as layers
 from sr_cli.networks.bicubic import enlarging_kernel
+from sr_cli.networks.fuse import Network
 from sr_cli.networks.luma import Enlarge
 
 
@@ -24,6 +27,24 @@ def test_it_is_matlabs_everywhere(height, width, factor):
     found = Enlarge(factor)(low)[0].permute(1, 2, 0).numpy()
     expected = resize(image, factor * height, factor * width, "bicubic")
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    factor=st.sampled_from([2, 3, 4, 8]),
+)
+def test_linear_enlargement_is_torchs_bilinear_everywhere(height, width, factor):
+    image = np.random.default_rng(0).random((1, 3, height, width), dtype=np.float32)
+    network = Network((layers.Enlarge(factor, "linear"),), factor)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(image), scale_factor=factor, mode="bilinear"
+    )
+    for engine in ("torch", "onnxruntime"):
+        choice = EngineChoice(engine, "cpu", "float32")  # type: ignore[arg-type]
+        found = open_engine(network, choice)(image)
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])

@@ -1,0 +1,91 @@
+"""Safetensors files, read with every size checked before anything is made."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_cli.foreign.pickled import LARGEST, UnreadableError
+
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_OTHERS = {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "U16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A tensor that is still in its file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    """Of its bytes, from the file's beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorsFile:
+    """An open file."""
+
+    header: dict[str, str]
+    """What the file says of itself."""
+    tensors: dict[str, Slice]
+    stream: IO[bytes]
+
+    def tensor(self, tensor: Slice) -> NDArray[np.float32]:
+        """Read the numbers of `tensor`.
+
+        Raises:
+            UnreadableError: they are no floating-point numbers.
+        """
+        if tensor.dtype not in _DTYPES:
+            raise UnreadableError(f"a weight in it is {tensor.dtype}")
+        dtype = np.dtype(_DTYPES[tensor.dtype])
+        self.stream.seek(tensor.begin)
+        raw = self.stream.read(prod(tensor.shape) * dtype.itemsize)
+        numbers = np.frombuffer(raw, dtype)
+        if tensor.dtype == "BF16":
+            numbers = (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
+        return numbers.astype(np.float32).reshape(tensor.shape)
+
+
+def _slice(facts: Any, start: int, size: int) -> Slice:
+    dtype, shape = facts["dtype"], tuple(facts["shape"])
+    begin, end = facts["data_offsets"]
+    if not all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end)):
+        raise UnreadableError("a tensor in it has an impossible shape")
+    known = np.dtype(_DTYPES[dtype]).itemsize if dtype in _DTYPES else _OTHERS[dtype]
+    if end - begin != prod(shape) * known or start + end > size:
+        raise UnreadableError("a tensor in it doesn't fit its numbers")
+    return Slice(dtype, shape, start + begin)
+
+
+def _parsed(stream: IO[bytes], size: int) -> tuple[dict[str, str], dict[str, Slice]]:
+    length = int.from_bytes(stream.read(8), "little")
+    if not 2 <= length <= min(LARGEST, size - 8):
+        raise UnreadableError("it is no safetensors file, or damaged")
+    content = json.loads(stream.read(length))
+    facts = {str(k): str(v) for k, v in content.pop("__metadata__", {}).items()}
+    return facts, {k: _slice(v, 8 + length, size) for k, v in content.items()}
+
+
+@contextmanager
+def open_tensors(path: Path) -> Iterator[TensorsFile]:
+    """Open a safetensors file.
+
+    Raises:
+        UnreadableError: it is damaged, or claims more than it holds.
+        OSError: the file can't be read.
+    """
+    with path.open("rb") as stream:
+        try:
+            header, tensors = _parsed(stream, path.stat().st_size)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UnreadableError("it is no safetensors file, or damaged") from error
+        except RecursionError as error:
+            raise UnreadableError("its header is nested too deeply") from error
+        yield TensorsFile(header, tensors, stream)
