@@ -124,8 +124,12 @@ def _xmp(header: Header, row: Format) -> tuple[bytes | None, bytes]:
 def _texts(header: Header) -> tuple[tuple[str, str], ...]:
     if header.provenance is None:
         return header.text
-    others = tuple(pair for pair in header.text if pair[0] != tag.KEYWORD)
-    return (*others, (tag.KEYWORD, tag.text(header.provenance)))
+    return (*_others(header.text), (tag.KEYWORD, tag.text(header.provenance)))
+
+
+def _others(text: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Leave out what srup wrote about itself."""
+    return tuple(pair for pair in text if pair[0] != tag.KEYWORD)
 
 
 def _fits(data: bytes | None, most: int | None) -> bool:
@@ -159,7 +163,7 @@ def _lost_facts(header: Header, row: Format) -> list[str]:
     kept = prepared(replace(header, provenance=None), row)
     found = []
     for name, noun in _NOUNS.items():
-        value = getattr(header, name)
+        value = _others(header.text) if name == "text" else getattr(header, name)
         if not value or getattr(kept, name):
             continue
         most = getattr(row, f"max_{name}_bytes", None)
