@@ -1,11 +1,14 @@
-"""`srup batch`: whole folders."""
-
-import json
-from collections import Counter
-from pathlib import Path
+"""`srup batch`: folders and lists of pictures, planned, recorded and resumed."""
 
 import click
 
+from sr_cli.cli.batch_options import (
+    Choosing,
+    Proceeding,
+    choosing_options,
+    proceeding_options,
+)
+from sr_cli.cli.making import Making, making_options
 from sr_cli.cli.options import (
     Running,
     Writing,
@@ -17,60 +20,83 @@ from sr_cli.cli.options import (
 
 
 @click.command()
-@click.argument(
-    "folders",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FOLDER…",
-)
+@choosing_options
 @model_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the results.  [default: FOLDER_4x beside each folder]",
-)
+@proceeding_options
+@making_options
 @writing_options
 @running_options
 @debug_option
 def command(
-    folders: tuple[Path, ...],
+    choosing: Choosing,
     model: str,
-    output: Path | None,
+    proceeding: Proceeding,
+    making: Making,
     writing: Writing,
     running: Running,
 ) -> int:
-    """Upscale every picture in folders and their subfolders.
+    """Upscale folders, patterns, lists and files.
 
-    The results mirror the tree.  Existing results are skipped, so that a batch that
-    was interrupted can be run again; a picture that fails is reported, the others
-    go on, and the exit code is 1.
+    INPUT is a folder, a picture, a quoted pattern such as 'scans/**/*.jpg', @LIST for
+    a file of paths, or - for a list on standard input.  --format same keeps each
+    picture's format.
+
+    A journal in the output folder knows what is done: the same command again does
+    only what is new, changed or missing.  What the batch didn't make is left alone,
+    unless --overwrite is given.  A picture that fails is reported, the others go on,
+    and the exit code is 1.
 
     \b
     Examples:
       srup batch ./scans
-      srup batch ./scans -o ./large --format jpg --quality 92
+      srup batch ./scans -o ./large --format jpg --quality 92 --suffix _4x
+      find . -name '*.tif' -print0 | srup batch - -o ./large --format same
+      srup batch ./inbox -o ./outbox --watch
     """
-    from sr_cli import batch
-    from sr_cli.cli.console import progress_bar, say
-    from sr_cli.cli.reports import outcome_facts, outcome_sentence
-    from sr_cli.picture import check_target
+    _check_usage(choosing, proceeding, writing)
 
-    check_target(Path(f"any{writing.suffix}"), writing.format_name, overwrite=True)
-    jobs = batch.plan(folders, output, writing.suffix)
-    upscaler = running.open(running.load(model), say)
-    counts: Counter[str] = Counter()
-    with progress_bar("Upscaling", "pictures", quiet=writing.quiet) as show:
-        show(0, len(jobs))
-        for outcome in batch.run(jobs, upscaler, writing.output):
-            counts[outcome.status] += 1
-            show(counts.total(), len(jobs))
-            if writing.as_json:
-                click.echo(json.dumps(outcome_facts(outcome)))
-            if outcome.status == "failed" or not (writing.quiet or writing.as_json):
-                say(outcome_sentence(outcome))
-    if not writing.quiet:
-        done, skipped, failed = (counts[s] for s in ("done", "skipped", "failed"))
-        say(f"{done} upscaled, {skipped} skipped, {failed} failed.")
-    return 1 if counts["failed"] else 0
+    from sr_cli.batch import SAME, settings
+    from sr_cli.catalog import find_model
+    from sr_cli.cli.batch_display import Report
+    from sr_cli.cli.batch_session import Session
+    from sr_cli.cli.console import say
+    from sr_cli.picture import check_size
+
+    if writing.format_name not in (None, SAME):
+        check_size(1, 1, str(writing.format_name))
+    loaded = making.load(model, offline=running.offline, quiet=writing.quiet)
+    output = making.output(writing.output, loaded)
+    strength = making.strength
+    numbers = {
+        # Between two models, both count.
+        "strength": None
+        if strength is None
+        else (strength, find_model("srresnet").sha256),
+        "precision": running.precision,
+        "tile": running.tile,
+        "overlap": running.overlap,
+        "exact": running.exact,
+    }
+    session = Session(
+        choosing.request(making, watch=proceeding.watch),
+        choosing.naming(making, writing.format_name, loaded),
+        settings(loaded.sha256, output, numbers),
+        output,
+        lambda: running.open(loaded, say),
+        Report(as_json=writing.as_json, quiet=writing.quiet),
+        proceeding.fail_fast,
+    )
+    if proceeding.dry_run:
+        return session.show_plan()
+    return session.watch(proceeding.settle) if proceeding.watch else session.run()
+
+
+def _check_usage(choosing: Choosing, proceeding: Proceeding, writing: Writing) -> None:
+    if not choosing.inputs and not choosing.lists:
+        raise click.UsageError("Name folders, pictures or lists.")
+    if proceeding.resume and writing.overwrite:
+        raise click.UsageError("--resume keeps what --overwrite makes anew.")
+    if proceeding.watch and proceeding.dry_run:
+        raise click.UsageError("--dry-run shows what is there now: leave out --watch.")
+    if proceeding.watch and choosing.reads_standard_input:
+        raise click.UsageError("Standard input can't be watched: name a folder.")

@@ -1,6 +1,21 @@
 """How a file's outcome is told, in words and in JSON."""
 
+import unicodedata
+from typing import TYPE_CHECKING
+
 from sr_cli.jobs import Job, Outcome
+
+if TYPE_CHECKING:
+    from sr_cli.batch import Step, Verdict
+
+_PLANNED: "dict[Verdict, str]" = {
+    "upscale": "Would upscale {source} → {target}: {reason}.",
+    "keep": "Would keep {target}: {reason}.",
+    "leave": "Would skip {source}: {reason}.",
+    "fail": "Would fail: {reason}",
+}
+
+_SPELLED = ("Cc", "Cs")  # control characters, and bytes that are no UTF-8
 
 
 def source_name(job: Job) -> str:
@@ -13,23 +28,54 @@ def outcome_sentence(outcome: Outcome) -> str:
     job = outcome.job
     name = source_name(job)
     if outcome.status == "failed":
-        return f"Error: {' '.join(outcome.notes)}"
+        return printable(f"Error: {' '.join(outcome.notes)}")
     if outcome.status == "skipped":
-        return f"Skipped {name}: {' '.join(outcome.notes)}."
+        return printable(f"Skipped {name}: {' '.join(outcome.notes)}.")
     target = "standard output" if job.target is None else job.target
     size = f"{outcome.width}×{outcome.height}"
-    return f"{name} → {target} ({size}, {outcome.seconds:.1f} s)"
+    return printable(f"{name} → {target} ({size}, {outcome.seconds:.1f} s)")
+
+
+def printable(sentence: str) -> str:
+    """Spell out what a terminal would obey and what no encoding knows.
+
+    Names of files can hold both.
+    """
+    return "".join(
+        ascii(letter)[1:-1] if unicodedata.category(letter) in _SPELLED else letter
+        for letter in sentence
+    )
 
 
 def outcome_facts(outcome: Outcome) -> dict[str, object]:
     """Return what JSON says of a job."""
-    job = outcome.job
     return {
-        "input": "-" if job.source is None else str(job.source),
-        "output": "-" if job.target is None else str(job.target),
+        **job_facts(outcome.job),
         "status": outcome.status,
         "width": outcome.width,
         "height": outcome.height,
         "seconds": round(outcome.seconds, 3),
         "notes": list(outcome.notes),
     }
+
+
+def job_facts(job: Job) -> dict[str, object]:
+    """Return what JSON calls a job's files."""
+    return {
+        "input": "-" if job.source is None else str(job.source),
+        "output": "-" if job.target is None else str(job.target),
+    }
+
+
+def step_sentence(step: "Step") -> str:
+    """Say what a batch would do about an input."""
+    job = step.job
+    sentence = _PLANNED[step.verdict].format(
+        source=job.source, target=job.target, reason=step.reason
+    )
+    return printable(sentence)
+
+
+def step_facts(step: "Step") -> dict[str, object]:
+    """Return what JSON says of a batch's plan for an input."""
+    return {**job_facts(step.job), "verdict": step.verdict, "reason": step.reason}

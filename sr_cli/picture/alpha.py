@@ -36,7 +36,8 @@ def bleed(pixels: Samples, alpha: Samples) -> Samples:
     total = _sum_squares(np.multiply(pixels, opacity, dtype=products))
     weight = _sum_squares(opacity)
     level = np.concatenate([total, weight], axis=2).transpose(2, 0, 1)
-    colors = np.rint(_fill(level.astype(np.float32, order="C"))).astype(pixels.dtype)
+    filled = _fill(level.astype(np.float32, order="C"))
+    colors: Samples = np.rint(filled).astype(pixels.dtype)
     blocks = colors.transpose(1, 2, 0).repeat(2, axis=0).repeat(2, axis=1)
     filled: Samples = np.where(hidden[:, :, None], blocks[:height, :width], pixels)
     return filled

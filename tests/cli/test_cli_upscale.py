@@ -1,4 +1,4 @@
-"""`srup upscale` and `srup batch` as a user meets them, exit codes included."""
+"""`srup upscale` as a user meets it, exit codes included."""
 
 import io
 import json
@@ -270,21 +270,3 @@ def test_an_interruption_leaves_nothing_behind(tiny_weights, tmp_path, number):
     assert running.stderr.read() == "\nInterrupted.\n"
     running.stderr.close()
     assert files(folder) == []
-
-
-def test_batch_says_what_failed_and_exits_1(tiny_weights, small_photo, tmp_path, capfd):
-    (small_photo.parent / "bad.png").write_text("no picture")
-    out = tmp_path / "out"
-    options = ("-m", tiny_weights, "-o", out, "--device", "cpu")
-    assert srup("batch", small_photo.parent, *options) == 1
-    said = capfd.readouterr().err
-    assert "bad.png" in said
-    assert said.endswith("1 upscaled, 0 skipped, 1 failed.\n")
-    (small_photo.parent / "bad.png").unlink()
-    assert srup("batch", small_photo.parent, *options, "--json") == 0
-    assert json.loads(capfd.readouterr().out)["status"] == "skipped"
-
-
-def test_batch_without_the_folder(tmp_path, capfd):
-    assert srup("batch", tmp_path / "no") == 1
-    assert "There is no folder" in capfd.readouterr().err
