@@ -20,7 +20,7 @@ LAYERS = [
     {"upscale"},
     {"enlarge"},
     {"jobs"},
-    {"api", "batch", "bench", "doctor", "export", "models", "train"},
+    {"api", "batch", "bench", "doctor", "export", "models", "mos", "train", "viewer"},
     {"cli"},
     {"__init__", "__main__"},
 ]
@@ -36,7 +36,8 @@ HOMES = {
     # bench/peers.py runs these as people do without srup.
     "torch": (
         *("networks/", "train/", "engines/pytorch.py", "engines/torch_"),
-        *("bench/peers.py", "export/weights_file.py"),
+        *("bench/peers.py", "bench/perceptual.py", "export/weights_file.py"),
+        "foreign/spandrel_state.py",
     ),
     "onnx": ("networks/graph.py", "foreign/onnx_"),
     "onnxruntime": ("engines/onnx.py", "bench/peers.py", "export/onnx_file.py"),
@@ -44,8 +45,10 @@ HOMES = {
         *("engines/openvino", "bench/peers.py", "bench/peak.py"),
         "export/openvino_ir.py",
     ),
+    "spandrel": ("foreign/spandrel_state.py",),
     "huggingface_hub": ("hub/",),
-    "matplotlib": ("train/plot.py", "bench/scaling_plot.py"),
+    "pyiqa": ("bench/perceptual.py",),
+    "matplotlib": ("train/plot.py", "bench/scaling_plot.py", "mos/figure.py"),
 }
 
 
@@ -103,6 +106,7 @@ def loaded_after(*arguments: str) -> set[str]:
 SUBCOMMANDS = [
     *(("train", name) for name in (*SYSTEMS, "plot")),
     *(("models", name) for name in ("list", "download", "push")),
+    *(("mos", name) for name in ("make", "serve", "score")),
 ]
 
 

@@ -23,6 +23,8 @@ COMMANDS = {
     "batch": "Upscale whole folders.",
     "train": "Train a network on a folder of photos.",
     "bench": "Measure models on a set of pictures.",
+    "compare": "Show pictures side by side, on a page.",
+    "mos": "Ask people how good pictures look: a blind study.",
     "publish": "Export a run's weights with a model card.",
     "models": "List, download, verify, remove and publish models.",
     "export": "Write a model as ONNX, OpenVINO IR or weights for torch.",

@@ -17,6 +17,7 @@ from sr_cli.cli.options import (
     running_options,
     writing_options,
 )
+from sr_cli.cli.showing import Showing, showing_options
 
 _STANDARD = "-"
 
@@ -82,6 +83,7 @@ def _check_streams(
     shell_complete=completers.files,
 )
 @making_options
+@showing_options
 @writing_options
 @running_options
 @debug_option
@@ -90,6 +92,7 @@ def command(
     model: str,
     output: str | None,
     making: Making,
+    showing: Showing,
     writing: Writing,
     running: Running,
 ) -> int:
@@ -116,11 +119,13 @@ def command(
 
     jobs = [Job(_path(a), _path(b)) for a, b in zip(inputs, targets, strict=True)]
     wanted = making.output(writing.output)
+    showing.check(jobs, overwrite=writing.overwrite)
     check(jobs, wanted, _folder(inputs, output))
     loaded = making.load(model, offline=running.offline, quiet=writing.quiet)
     upscaler = running.open(loaded, say)
     wanted = making.output(wanted, loaded)
     quiet, as_json, failed = writing.quiet, writing.as_json, 0
+    done: list[Job] = []
     for job in jobs:
         try:
             with progress_bar(source_name(job), "tiles", quiet=quiet) as show:
@@ -136,4 +141,11 @@ def command(
             click.echo(json.dumps(outcome_facts(outcome)))
         if outcome.status == "failed" or not (quiet or as_json):
             say(outcome_sentence(outcome))
+        if outcome.status == "done":
+            done.append(job)
+    for sentence in showing.show(
+        done, model, running, page=making.page, overwrite=writing.overwrite
+    ):
+        if not quiet:
+            say(sentence)
     return 1 if failed else 0

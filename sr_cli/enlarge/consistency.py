@@ -69,6 +69,13 @@ def _turned(plane: Floats) -> Floats:
     return np.ascontiguousarray(plane.swapaxes(0, 1))
 
 
+def unseen(high: Floats, height: int, width: int) -> Floats:
+    """Return the part of (H, W) that vanishes when it is reduced to (height, width)."""
+    scale = len(high) // height
+    low = _turned(_reduced(_turned(_reduced(high, height)), width))
+    return high - _turned(_spread(_turned(_spread(low, scale)), scale))
+
+
 def faithful(run: FloatRun) -> FloatRun:
     """Return what runs (h, w, 3) and makes the result agree with it.
 

@@ -36,8 +36,8 @@ def bleed(pixels: Samples, alpha: Samples) -> Samples:
     total = _sum_squares(np.multiply(pixels, opacity, dtype=products))
     weight = _sum_squares(opacity)
     level = np.concatenate([total, weight], axis=2).transpose(2, 0, 1)
-    filled = _fill(level.astype(np.float32, order="C"))
-    colors: Samples = np.rint(filled).astype(pixels.dtype)
+    spread = _fill(level.astype(np.float32, order="C"))
+    colors = np.rint(spread).astype(pixels.dtype)
     blocks = colors.transpose(1, 2, 0).repeat(2, axis=0).repeat(2, axis=1)
     filled: Samples = np.where(hidden[:, :, None], blocks[:height, :width], pixels)
     return filled
@@ -49,7 +49,8 @@ def _sum_squares(plane: NDArray[Any]) -> NDArray[Any]:
     height, width, _ = plane.shape
     padded = np.pad(plane, ((0, height % 2), (0, width % 2), (0, 0)))
     rows = np.add(padded[0::2], padded[1::2], dtype=total)
-    return rows[:, 0::2] + rows[:, 1::2]
+    sums: NDArray[Any] = rows[:, 0::2] + rows[:, 1::2]
+    return sums
 
 
 def _fill(level: _Floats) -> _Floats:

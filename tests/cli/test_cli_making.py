@@ -142,3 +142,16 @@ def test_the_dial_mixes_srresnet_and_another(upscale, small_photo, tmp_path):
     inside = (ends[1] > 0) & (ends[1] < 255) & (ends[0] > 0) & (ends[0] < 255)
     expected = (ends[0] + ends[1]) / 2
     assert np.abs(middle - expected)[inside].max() <= 2
+
+
+def test_a_page_and_a_map_of_what_was_made(upscale, small_photo, tmp_path):
+    page, heat = tmp_path / "page.html", tmp_path / "map.png"
+    target = tmp_path / "x.png"
+    assert upscale(small_photo, "-o", target, "--compare", page, "--map", heat) == 0
+    assert "photo" in page.read_text(encoding="utf-8")
+    with Image.open(heat) as im:
+        assert im.width >= 160
+    # Neither is replaced unasked, and that is said before any work.
+    target.unlink()
+    assert upscale(small_photo, "-o", target, "--compare", page) == 1
+    assert not target.exists()

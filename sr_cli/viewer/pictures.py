@@ -1,0 +1,49 @@
+"""Pixels ─▶ data: URIs."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_cli.cpu import usable_cores
+from sr_cli.picture import Picture, encode
+
+_WEBP_SIDE = 16_383
+_LOSSLESS = 100
+_GOOD = 92
+"""A WebP quality whose errors don't show at 1:1."""
+
+Pixels = NDArray[np.uint8]
+
+
+def uris(pictures: Sequence[Pixels], budget: int) -> tuple[list[str], int]:
+    """Encode pictures (H, W, 1 or 3), and count those that had to lose something.
+
+    All are lossless while they stay within `budget` characters together; else the
+    largest are not, as few as it takes.
+
+    Raises:
+        PictureError: the encoder failed.
+    """
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        made = list(pool.map(_uri, pictures))
+    lossy = 0
+    for number in sorted(range(len(made)), key=lambda n: -len(made[n])):
+        if sum(map(len, made)) <= budget:
+            break
+        smaller = _uri(pictures[number], _GOOD)
+        if len(smaller) < len(made[number]):
+            made[number] = smaller
+            lossy += 1
+    return made, lossy
+
+
+def _uri(pixels: Pixels, quality: int = _LOSSLESS) -> str:
+    """Encode as WebP, or as PNG where a side is too long for that."""
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    kind = "webp" if max(pixels.shape[:2]) <= _WEBP_SIDE else "png"
+    data = encode(Picture(np.ascontiguousarray(pixels)), kind, quality)
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"
