@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sr_cli.metrics import comparable, luma, psnr, shave, ssim
+from sr_cli.metrics import (
+    comparable,
+    daala_ssim,
+    luma,
+    psnr,
+    shave,
+    ssim,
+    ssim_rgb,
+)
 
 
 def _planes(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -122,3 +130,81 @@ def test_views_are_taken_as_they_are():
     copies = [view.copy() for view in views]
     assert ssim(*views) == pytest.approx(ssim(*copies), abs=1e-12)
     assert psnr(*views) == pytest.approx(psnr(*copies), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_bytes_of_pictures_score_as_in_scikit_image(seed):
+    reference = pytest.importorskip("skimage.metrics")
+    random = np.random.default_rng(seed)
+    shape = (*random.integers(11, 150, 2), 3)
+    truth = random.integers(0, 256, shape).astype(np.uint8)
+    noise = random.normal(0, random.uniform(1, 60), shape)
+    other = np.clip(truth + noise, 0, 255).astype(np.uint8)
+    how = {"data_range": 255, "gaussian_weights": True, "use_sample_covariance": False}
+    planes = luma(truth), luma(other)
+    found = psnr(*planes), ssim(*planes)
+    theirs = (
+        reference.peak_signal_noise_ratio(*planes, data_range=255),
+        reference.structural_similarity(*planes, **how),
+    )
+    assert found == pytest.approx(theirs, abs=1e-6)
+    colours = truth.astype(np.float64), other.astype(np.float64)
+    found = psnr(*colours), ssim_rgb(*colours)
+    theirs = (
+        reference.peak_signal_noise_ratio(truth, other, data_range=255),
+        reference.structural_similarity(*colours, channel_axis=2, **how),
+    )
+    assert found == pytest.approx(theirs, abs=1e-6)
+
+
+def _daala_by_the_pixel(truth: np.ndarray, other: np.ndarray) -> float:
+    """Pixel for pixel, from the definition, with the windows of sides given."""
+    height, width = truth.shape
+    sigma = height * 1.5 / 256
+    away = np.arange(-min(height, width) + 1, min(height, width))
+    density = (
+        256 / (sigma * math.sqrt(2 * math.pi)) * np.exp(-0.5 * (away / sigma) ** 2)
+    )
+    window = np.floor(density + 0.5)
+    middle = window.size // 2
+    window[middle] += 256 - window.sum()
+    total = weights = 0.0
+    for y in range(height):
+        for x in range(width):
+            rows, columns = np.arange(height) - y, np.arange(width) - x
+            reach = [a[np.abs(a) <= middle] for a in (rows, columns)]
+            weight = np.outer(*(window[a + middle] for a in reach))
+            inside = np.ix_(reach[0] + y, reach[1] + x)
+            a, b, w = truth[inside], other[inside], weight.sum()
+            mean_a, mean_b = (weight * a).sum() / w, (weight * b).sum() / w
+            spread = (weight * ((a - mean_a) ** 2 + (b - mean_b) ** 2)).sum() / w
+            common = (weight * (a - mean_a) * (b - mean_b)).sum() / w
+            light = (2 * mean_a * mean_b + 6.5025) / (mean_a**2 + mean_b**2 + 6.5025)
+            total += w * light * (2 * common + 58.5225) / (spread + 58.5225)
+            weights += w
+    return total / weights
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (20, 60), (33, 33), (3, 5), (1, 1)])
+def test_daala_ssim_is_what_its_definition_says(shape):
+    truth, other = _planes(3, *shape)
+    expected = _daala_by_the_pixel(truth, other)
+    assert daala_ssim(truth, other) == pytest.approx(expected, abs=1e-10)
+
+
+def test_the_window_of_daala_ssim_grows_with_the_height():
+    # The same errors count less where the window is wide enough to average them out.
+    truth, other = _planes(4, 64, 64)
+    tall = daala_ssim(np.tile(truth, (8, 1)), np.tile(other, (8, 1)))
+    wide = daala_ssim(np.tile(truth, (1, 8)), np.tile(other, (1, 8)))
+    assert wide == pytest.approx(daala_ssim(truth, other), abs=0.01)
+    assert abs(tall - wide) > 0.02
+
+
+@given(seed=st.integers(0, 99), height=st.integers(1, 80), width=st.integers(1, 80))
+@settings(max_examples=20, deadline=None)
+def test_daala_ssim_is_symmetric_and_one_for_equals(seed, height, width):
+    truth, other = _planes(seed, height, width)
+    assert daala_ssim(truth, other) == pytest.approx(daala_ssim(other, truth))
+    assert daala_ssim(truth, truth) == pytest.approx(1.0, abs=1e-12)
+    assert daala_ssim(truth, other) <= 1.0

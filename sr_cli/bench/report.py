@@ -1,13 +1,17 @@
 """What a measurement found, as one JSON document that can be compared and kept."""
 
+import hashlib
 import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sr_cli import __version__
+from sr_cli.bench.perceptual import library_version
+from sr_cli.bench.protocol import PERCEPTUAL, STANDARD, Protocol
+from sr_cli.bench.published import differences, figures_by_column, published_for
 from sr_cli.bench.quality import ImageScore, Scores, mean_scores
 from sr_cli.bench.rivals import Rival
 from sr_cli.errors import SrupError
@@ -39,42 +43,72 @@ class Result:
     dataset: str
     scale: int
     models: tuple[ModelScore, ...]
+    protocol: Protocol = STANDARD
+    sha256: str = ""
+    """Of the lines "sha256  file name" of the originals, in order."""
+    not_computed: Mapping[str, str] = field(default_factory=dict)
+    """Which figures are missing, and why."""
+
+
+def data_sha256(images: Sequence[ImageScore]) -> str:
+    """Return the sha256 of what `sha256sum` writes of the originals, in order."""
+    lines = "".join(f"{image.sha256}  {image.file}\n" for image in images)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def summarise(
-    dataset: str, scale: int, rivals: Sequence[Rival], images: Sequence[ImageScore]
+    dataset: str,
+    scale: int,
+    rivals: Sequence[Rival],
+    images: Sequence[ImageScore],
+    protocol: Protocol = STANDARD,
 ) -> Result:
     """Gather the scores of `rivals` on one set, at least one picture for each."""
     rows = []
     for rival in rivals:
         own = tuple(image for image in images if image.rival == rival.id)
-        engine = rival.upscaler.engine if rival.upscaler else None
+        ran_on = own[-1].ran_on
         row = ModelScore(
             id=rival.id,
             scores=mean_scores(own),
             seconds=sum(image.seconds for image in own),
             sha256=rival.sha256,
-            engine=engine.name if engine else None,
-            device=engine.device if engine else None,
-            precision=engine.precision if engine else None,
+            engine=ran_on.engine if ran_on else None,
+            device=ran_on.device if ran_on else None,
+            precision=ran_on.precision if ran_on else None,
             images=own,
         )
         rows.append(row)
-    return Result(dataset, scale, tuple(rows))
+    reasons: dict[str, str] = {}
+    for image in images:
+        for name, reason in image.not_computed.items():
+            reasons.setdefault(name, reason)
+    digest = data_sha256(rows[0].images) if rows else ""
+    return Result(dataset, scale, tuple(rows), protocol, digest, reasons)
 
 
-def _protocol(scale: int, pictures: int) -> Json:
-    return {
-        "scale": scale,
+def _protocol(result: Result) -> Json:
+    asked = result.protocol
+    facts: dict[str, object] = {
+        "scale": result.scale,
         "kernel": "bicubic a=-0.5, antialiased, symmetric edges, 8 bits (as MATLAB)",
-        "channel": "Y of ITU-R BT.601, 16-235",
-        "border": scale,
+        "channel": "Y of ITU-R BT.601, 16-235; *_rgb: R, G and B",
+        "border": asked.border_at(result.scale),
         "gray": "as gray; *_gray_as_rgb: made RGB first, then Y",
         "ssim": "Wang 2004, Gaussian 11x11, sigma 1.5, valid windows",
         "averaging": "mean of the pictures' figures",
-        "pictures": pictures,
+        "pictures": len(result.models[0].images),
+        "data_sha256": result.sha256,
         "srup": __version__,
     }
+    if "daala" in asked.metrics:
+        facts["ssim_daala"] = (
+            "Daala's dump_ssim, Gaussian of sigma 1.5/256 of the height, cut at the "
+            "edges; on Y, gray as " + ("gray" if asked.gray_as_gray else "RGB")
+        )
+    if any(name in asked.metrics for name in PERCEPTUAL):
+        facts["pyiqa"] = library_version()
+    return facts
 
 
 def _number(value: float, digits: int = 6) -> float | None:
@@ -83,12 +117,14 @@ def _number(value: float, digits: int = 6) -> float | None:
 
 
 def _scores(scores: Scores) -> Json:
-    return {name: _number(value) for name, value in asdict(scores).items()}
+    flat = {**asdict(scores), **scores.more}
+    return {key: _number(flat[key]) for key in flat if key != "more"}
 
 
 def _image(image: ImageScore) -> Json:
     return {
         "file": image.file,
+        "sha256": image.sha256,
         **_scores(image.scores),
         "height": image.height,
         "width": image.width,
@@ -97,11 +133,28 @@ def _image(image: ImageScore) -> Json:
     }
 
 
-def document(result: Result) -> Json:
-    """Return what --json writes for one set; a PSNR of infinity becomes null."""
-    return {
+def _published(result: Result) -> list[Json]:
+    return [
+        {
+            "method": row.method,
+            "source": row.source.title,
+            **figures_by_column(row, result.dataset),
+            "differences": differences(
+                row, result.dataset, result.protocol, result.scale
+            ),
+        }
+        for row in published_for(result.dataset, result.scale)
+    ]
+
+
+def document(result: Result, *, published: bool = False) -> Json:
+    """Return what --json writes for one set; a PSNR of infinity becomes null.
+
+    With `published`, what others have published on the set is added.
+    """
+    found: dict[str, object] = {
         "dataset": result.dataset,
-        "protocol": _protocol(result.scale, len(result.models[0].images)),
+        "protocol": _protocol(result),
         "models": [
             {
                 "id": row.id,
@@ -116,11 +169,16 @@ def document(result: Result) -> Json:
             for row in result.models
         ],
     }
+    if result.not_computed:
+        found["not_computed"] = dict(result.not_computed)
+    if published:
+        found["published"] = _published(result)
+    return found
 
 
-def to_json(results: Sequence[Result]) -> str:
+def to_json(results: Sequence[Result], *, published: bool = False) -> str:
     """Write one set's document, or those of several as {"results": […]}."""
-    documents = [document(result) for result in results]
+    documents = [document(result, published=published) for result in results]
     whole = documents[0] if len(documents) == 1 else {"results": documents}
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

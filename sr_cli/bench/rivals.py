@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from sr_cli.degrade import Kernel, resize, to_uint8
 from sr_cli.errors import ModelError
@@ -15,6 +15,15 @@ DEFAULT_SCALE = 4
 
 
 @dataclass(frozen=True, slots=True)
+class RanOn:
+    """What computed."""
+
+    engine: str
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rival:
     """Something that upscales, under the name that the report gives it."""
 
@@ -22,8 +31,10 @@ class Rival:
     upscale: Callable[[Picture], Picture]
     sha256: str | None = None
     """Of a model's weights; None for interpolation."""
-    upscaler: Upscaler | None = None
-    """What runs a model; it may change its engine while it works."""
+    ran_on: Callable[[], RanOn | None] = lambda: None
+    """What computed the last result: a model may change its engine while it works."""
+    prepare: Callable[[], object] = lambda: None
+    """Gets ready what `upscale` would else wait for the first time."""
 
 
 def interpolate(picture: Picture, scale: int, kernel: Kernel) -> Picture:
@@ -58,7 +69,10 @@ def common_scale(models: Sequence[Model]) -> int:
 def from_models(
     models: Sequence[Model], open_upscaler: Callable[[Model], Upscaler]
 ) -> list[Rival]:
-    """Make every model a rival, once, under an id that no other rival has."""
+    """Make every model a rival, once, under an id that no other rival has.
+
+    It is opened when it gets its first picture: a result that is known needs no engine.
+    """
     rivals: dict[str, Rival] = {}
     for model in models:
         name = model.id
@@ -67,6 +81,22 @@ def from_models(
         twin = rivals.get(model.id)
         if name in rivals or (twin and twin.sha256 == model.sha256):
             continue
-        upscaler = open_upscaler(model)
-        rivals[name] = Rival(name, upscaler.upscale, model.sha256, upscaler)
+        rivals[name] = _opened_late(name, model, open_upscaler)
     return list(rivals.values())
+
+
+def _opened_late(
+    name: str, model: Model, open_upscaler: Callable[[Model], Upscaler]
+) -> Rival:
+    @cache
+    def upscaler() -> Upscaler:
+        return open_upscaler(model)
+
+    def ran_on() -> RanOn:
+        engine = upscaler().engine
+        return RanOn(engine.name, engine.device, engine.precision)
+
+    def upscale(low: Picture) -> Picture:
+        return upscaler().upscale(low)
+
+    return Rival(name, upscale, model.sha256, ran_on, upscaler)

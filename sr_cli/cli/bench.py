@@ -1,13 +1,20 @@
 """`srup bench`: models measured on sets of pictures, and how fast things are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from sr_cli.cli import completers
+from sr_cli.cli.bench_options import (
+    Comparing,
+    Reporting,
+    comparing_options,
+    reporting_options,
+)
 from sr_cli.cli.bench_speed import command as speed
 from sr_cli.cli.bench_training import command as training
 from sr_cli.cli.options import Running, debug_option, running_options
@@ -15,49 +22,99 @@ from sr_cli.cli.options import Running, debug_option, running_options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sr_cli.bench.report import ModelScore, Result
+    from sr_cli.bench.quality import Conduct
+    from sr_cli.bench.report import Result
     from sr_cli.bench.rivals import Rival
-    from sr_cli.datasets import Dataset
+    from sr_cli.datasets import Dataset, Obtain
 
 _DEFAULT = "pictures"
-_STANDARD = "-"
+_ALL = "all"
+_NAME = 16  # characters of a model's name that stay in one line
+_UNBOUNDED = 1000  # characters, wider than any table
 
 
-def _ran_on(row: "ModelScore") -> str:
-    if row.engine is None:
-        return ""
-    return f"{row.engine} {row.device} {row.precision}"
-
-
-def _table(result: "Result") -> "Table":
+def _table(result: "Result", *, published: bool) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    pictures = len(result.models[0].images)
-    gray = any(image.gray for image in result.models[0].images)
+    from sr_cli.bench.tables import grid
+
+    cells = grid(result, published=published)
     table = Table(
         box=SIMPLE_HEAD,
-        title=Text(f"{result.dataset}: {pictures} pictures, {result.scale}x"),
-        caption=f"Y, {result.scale} pixels of border left out"
-        + ("\ngray as gray (in brackets: as RGB)" if gray else ""),
+        title=Text(cells.title),
+        caption=Text("\n".join(cells.notes)),
     )
-    table.add_column("model", overflow="fold")
-    for title in ("PSNR dB", "SSIM", "seconds"):
+    widest = max(len(row[0]) for row in cells.rows)
+    first, *figures, last = cells.columns
+    table.add_column(first, overflow="fold", min_width=min(widest, _NAME))
+    for title in figures:
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("ran on")
-    for row in result.models:
-        psnr = f"{row.scores.psnr_y:.2f}"
-        if gray:
-            psnr += f" ({row.scores.psnr_y_gray_as_rgb:.2f})"
-        ssim, seconds = f"{row.scores.ssim_y:.4f}", f"{row.seconds:.2f}"
-        cells = (row.id, psnr, ssim, seconds, _ran_on(row))
-        table.add_row(*(Text(cell) for cell in cells))
+    table.add_column(last, overflow="fold", min_width=len("bfloat16"))
+    for row in cells.rows:
+        table.add_row(*map(Text, row))
     return table
 
 
+def _print_table(result: "Result", *, published: bool) -> None:
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    table, console = _table(result, published=published), Console()
+    unbounded = console.options.update(width=_UNBOUNDED)
+    wanted = Measurement.get(console, unbounded, table)
+    # Lines that a narrow terminal breaks are better than figures cut short.
+    fits = wanted.minimum <= console.width
+    Console(width=console.width if fits else wanted.maximum).print(table)
+
+
+def _datasets(
+    names: Sequence[str], data: Path | None, obtain: "Obtain | None", *, quiet: bool
+) -> "list[Dataset]":
+    """Find every set once; of `all`, those that can be had."""
+    from sr_cli.cli.console import say
+    from sr_cli.datasets import KNOWN_SETS, find_dataset
+    from sr_cli.errors import DataError
+
+    found: dict[str, Dataset] = {}
+    for name in names:
+        if name != _ALL or Path(_ALL).is_dir():
+            dataset = find_dataset(name, data, obtain)
+            found.setdefault(name, dataset)
+            continue
+        missing = None
+        for row in KNOWN_SETS:
+            if row.measuring is None:
+                continue
+            try:
+                found.setdefault(row.id, find_dataset(row.id, data, obtain))
+            except DataError as error:
+                missing = error
+                if not quiet:
+                    say(f"{row.id} is left out: {error}")
+        if missing is not None and not found:
+            raise missing
+    return list(found.values())
+
+
+def _model_names(names: Sequence[str]) -> list[str]:
+    """Name every model once; `all` is the whole catalog."""
+    from sr_cli.catalog import MODELS
+
+    catalog = [spec.id for spec in MODELS]
+    wanted = (catalog if name == _ALL else [name] for name in names)
+    return list(dict.fromkeys(name for some in wanted for name in some))
+
+
 def _measure(
-    dataset: "Dataset", rivals: "Sequence[Rival]", scale: int, *, quiet: bool
+    dataset: "Dataset",
+    rivals: "Sequence[Rival]",
+    scale: int,
+    comparing: Comparing,
+    conduct: "Conduct",
+    *,
+    quiet: bool,
 ) -> "Result":
     from sr_cli.bench.quality import measure
     from sr_cli.bench.report import summarise
@@ -69,13 +126,25 @@ def _measure(
             f"{dataset.id} has {dataset.expected} pictures, but {found} were found: "
             "the figures will not match published ones."
         )
-    images = []
+    images, protocol = [], comparing.protocol
     with progress_bar(dataset.id, "results", quiet=quiet) as on_progress:
         on_progress(0, found * len(rivals))
-        for image in measure(dataset.files, rivals, scale):
+        for image in measure(dataset.files, rivals, scale, protocol, conduct):
             images.append(image)
             on_progress(len(images), found * len(rivals))
-    return summarise(dataset.id, scale, rivals, images)
+    return summarise(dataset.id, scale, rivals, images, protocol)
+
+
+def _rivals(running: Running, models: Sequence[str], *, quiet: bool) -> Any:
+    """Return the scale and who takes part."""
+    from sr_cli.bench.rivals import baselines, common_scale, from_models
+    from sr_cli.cli.console import say
+
+    loaded = [running.load(name) for name in _model_names(models)]
+    scale = common_scale(loaded)
+    on_say = (lambda _: None) if quiet else say
+    opened = from_models(loaded, lambda model: running.open(model, on_say))
+    return scale, baselines(scale) + opened
 
 
 @click.command(_DEFAULT)
@@ -93,7 +162,8 @@ def _measure(
     multiple=True,
     default=("srresnet",),
     show_default=True,
-    help="A model's id, a .safetensors file, or hf:owner/name; may be repeated.",
+    help="A model's id, a .safetensors file, or hf:owner/name; all for those that "
+    "come with srup; may be repeated.",
     shell_complete=completers.models,
 )
 @click.option(
@@ -105,11 +175,18 @@ def _measure(
     help="Where the sets lie: DIR/Set5/*.png.  [default: the user's cache, where "
     "they are downloaded to]",
 )
+@comparing_options
+@reporting_options
 @click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write every figure to FILE as JSON; - writes to standard output, alone.",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Pictures read and scored at once, while one is upscaled; more disturb the "
+    "seconds.",
+)
+@click.option(
+    "--no-cache", is_flag=True, help="Measure again what earlier runs have measured."
 )
 @running_options
 @click.option("-q", "--quiet", is_flag=True, help="Show only the results and errors.")
@@ -121,7 +198,10 @@ def pictures(
     models: tuple[str, ...],
     baselines_only: bool,
     data: Path | None,
-    json_file: str | None,
+    comparing: Comparing,
+    reporting: Reporting,
+    jobs: int,
+    no_cache: bool,
     running: Running,
     quiet: bool,
 ) -> None:
@@ -129,45 +209,45 @@ def pictures(
 
     Each picture is made smaller as the literature does it, upscaled again, and
     compared with the original: PSNR and SSIM on luma, beside nearest, bicubic and
-    lanczos interpolation.
+    lanczos interpolation.  `all` stands for every set that can be had.
 
     \b
     Examples:
       srup bench set5 set14 --data benchmarks/
       srup bench photos/ -m srresnet -m mine.safetensors
+      srup bench all -m all --published --html report.html
+      srup bench bsd100 --metric psnr --metric daala --channel rgb
       srup bench bsd100 --json - > bsd100.json
     """
-    from rich.console import Console
-
-    from sr_cli.bench.report import check_report, to_json, write_report
-    from sr_cli.bench.rivals import baselines, common_scale, from_models
-    from sr_cli.cli.console import say
+    from sr_cli.bench.gallery import Gallery
+    from sr_cli.bench.quality import Conduct, Known
+    from sr_cli.bench.results_cache import results_of
     from sr_cli.cli.downloads import obtainer
-    from sr_cli.datasets import find_dataset
 
     if baselines_only:
         if ctx.get_parameter_source("models") != ParameterSource.DEFAULT:
             raise click.UsageError("--baselines-only and --model exclude each other.")
         models = ()
-    if json_file not in (None, _STANDARD):
-        check_report(Path(json_file))
+    reporting.check()
     obtain = obtainer(quiet=quiet, offline=running.offline)
-    datasets = [find_dataset(name, data, obtain) for name in sets]
-    loaded = [running.load(name) for name in dict.fromkeys(models)]
-    scale = common_scale(loaded)
-    on_say = (lambda _: None) if quiet else say
-    rivals = baselines(scale) + from_models(
-        loaded, lambda model: running.open(model, on_say)
-    )
-    results = []
+    datasets = _datasets(sets, data, obtain, quiet=quiet)
+    scale, rivals = _rivals(running, models, quiet=quiet)
+    known = Known()
+    if not no_cache:
+        asked = replace(running, offline=False)  # which changes no figure
+        known = results_of(comparing.protocol, scale, repr(asked))
+    results: list[Result] = []
+    galleries = []
     for dataset in datasets:
-        results.append(_measure(dataset, rivals, scale, quiet=quiet))
-        if json_file != _STANDARD:
-            Console().print(_table(results[-1]))
-    if json_file == _STANDARD:
-        click.echo(to_json(results), nl=False)
-    elif json_file is not None:
-        write_report(Path(json_file), to_json(results))
+        gallery = Gallery(len(rivals))
+        on_result = gallery.show if reporting.html_file else None
+        conduct = Conduct(jobs, running.offline, known, on_result)
+        found = _measure(dataset, rivals, scale, comparing, conduct, quiet=quiet)
+        results.append(found)
+        galleries.append(gallery)
+        if not reporting.alone:
+            _print_table(found, published=comparing.published)
+    reporting.write(results, galleries, published=comparing.published)
 
 
 class _Measurements(click.Group):
@@ -190,6 +270,7 @@ def command() -> None:
     Examples:
       srup bench set5 set14 --data benchmarks/
       srup bench photos/ -m srresnet -m mine.safetensors
+      srup bench all -m all --html report.html
       srup bench speed
       srup bench training
     """

@@ -20,6 +20,13 @@ def smooth_pixels(seed: int, height: int, width: int, channels: int) -> np.ndarr
     return np.clip(waves + random.normal(0, 8, waves.shape), 0, 255).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder of one test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "srup"
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Three pictures: odd sides, gray, and divisible ones in colour."""

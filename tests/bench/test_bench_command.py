@@ -1,6 +1,9 @@
 """`srup bench` as its users meet it."""
 
+import csv
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,10 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from sr_cli import datasets
-from sr_cli.bench import training
+from sr_cli.bench import protocol, quality, training
 from sr_cli.bench.quiet import Quietness
-from sr_cli.cli import cli, main
+from sr_cli.catalog import MODELS
+from sr_cli.cli import bench_options, cli, main
 from sr_cli.picture import Picture, write
+from sr_cli.upscale import Upscaler
 
 CPU = ("--engine", "onnxruntime", "--device", "cpu", "--precision", "float32")
 
@@ -68,8 +73,13 @@ def test_json_to_a_file_beside_the_table(photos, tmp_path):
 def test_several_sets_and_models(photos, tiny_weights, tmp_path):
     other = tmp_path / "other.safetensors"
     other.write_bytes(tiny_weights.read_bytes())
-    out, _ = run(photos, photos, "-m", tiny_weights, "-m", other, "--json", "-", *CPU)
-    for found in json.loads(out)["results"]:
+    more = tmp_path / "more"
+    shutil.copytree(photos, more)
+    sets = (photos, more, photos)
+    out, _ = run(*sets, "-m", tiny_weights, "-m", other, "--json", "-", *CPU)
+    results = json.loads(out)["results"]
+    assert [found["dataset"] for found in results] == ["photos", "more"]
+    for found in results:
         assert [row["id"] for row in found["models"]][3:] == ["tiny", "other"]
 
 
@@ -91,6 +101,119 @@ def test_tiles_reach_the_upscaler(tiny_weights, tmp_path, capsys):
     assert exit_of(*arguments, 4) == 0
 
 
+def test_all_sets_and_all_models_that_are_there(photos, tmp_path, monkeypatch):
+    photos.rename(tmp_path / "Set14")
+    out, err = run(
+        *("all", "--data", tmp_path, "-m", "all", "--json", "-", *CPU),
+    )
+    found = json.loads(out)
+    assert found["dataset"] == "set14"
+    ids = [row["id"] for row in found["models"]]
+    assert ids == ["nearest", "bicubic", "lanczos", *(spec.id for spec in MODELS)]
+    assert "urban100 is left out" in err
+    assert exit_of("all", "--data", tmp_path / "nowhere", "--baselines-only") == 1
+
+
+def test_a_rerun_measures_nothing(photos, tiny_weights, monkeypatch):
+    arguments = (photos, "-m", tiny_weights, "--json", "-", *CPU)
+    first, _ = run(*arguments)
+
+    def refuse(*_):
+        raise AssertionError("was measured again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Upscaler, "upscale", refuse)
+        patch.setattr(quality, "load_pair", refuse)
+        assert run(*arguments, "--offline") == (first, "")
+        with pytest.raises(AssertionError, match="again"):
+            run(*arguments, "--no-cache")
+        with pytest.raises(AssertionError, match="again"):
+            run(*arguments, "--border", 6)
+
+
+def test_jobs_change_no_figure(photos):
+    alone, threaded = (
+        json.loads(
+            run(photos, "--baselines-only", "--no-cache", "--json", "-", "--jobs", n)[0]
+        )
+        for n in (1, 3)
+    )
+    for one, other in zip(alone["models"], threaded["models"], strict=True):
+        for row in (one, other, *one["images"], *other["images"]):
+            row.pop("seconds")
+        assert one == other
+
+
+def test_metrics_channels_border_and_the_gray_rule(photos):
+    out, _ = run(
+        *(photos, "--baselines-only", "--metric", "psnr", "--metric", "daala"),
+        *("--channel", "both", "--border", 5, "--gray", "rgb"),
+    )
+    for words in ("PSNR dB", "PSNR RGB dB", "SSIM (daala)", "5 pixels", "gray as RGB"):
+        assert words in out
+    assert "SSIM RGB" not in out
+    assert "(as" not in out
+
+
+def test_what_cannot_be_computed_is_named_and_no_number(photos):
+    arguments = (photos, "--baselines-only", "--metric", "niqe", "--offline")
+    out, _ = run(*arguments)
+    assert "niqe not computed: " in out
+    found = json.loads(run(*arguments, "--json", "-")[0])
+    assert "pyiqa" in found["not_computed"]["niqe"]
+    assert all("niqe" not in row for row in found["models"])
+
+
+def test_published_figures_beside_ours(photos, tmp_path):
+    photos.rename(tmp_path / "Set14")
+    arguments = ("set14", "--data", tmp_path, "--baselines-only", "--published", "-q")
+    out, _ = run(*arguments, "--markdown", "-")
+    (paper,) = (line for line in out.splitlines() if line.startswith("| SRGAN |"))
+    assert "| 26.02 | – | 0.7397 | 3.72 | – | the paper, 2 |" in paper  # not Wang's
+    assert "- the paper, 2: Ledig et al." in out
+    (other,) = (line for line in out.splitlines() if "| 28.59 |" in line)
+    assert "0.799" not in other  # of another kind
+    mark = other.split("≠")[1][0]
+    (note,) = (line for line in out.splitlines() if line.startswith(f"- ≠{mark} "))
+    assert "0 pixels of border" in note
+    assert "gray as RGB" in note
+    found = json.loads(run(*arguments, "--json", "-")[0])
+    assert {"method", "source", "psnr_y", "differences"} <= set(found["published"][0])
+
+
+def test_no_figure_is_cut_short_in_a_narrow_terminal(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    photos.rename(tmp_path / "Set14")
+    arguments = ("--baselines-only", "--published", "--channel", "both", "-q")
+    out, _ = run("set14", "--data", tmp_path, *arguments)
+    assert "…" not in out
+    for words in ("SRResNet-VGG22", "PSNR RGB dB", "SSIM (daala)", "0.7397"):
+        assert words in out
+
+
+def test_every_report_of_one_run(photos, tiny_weights, tmp_path):
+    files = {kind: tmp_path / f"r.{kind}" for kind in ("json", "markdown", "csv")}
+    options = [word for kind, path in files.items() for word in (f"--{kind}", path)]
+    page = tmp_path / "r.html"
+    run(photos, "-m", tiny_weights, *CPU, *options, "--html", page)
+    found = json.loads(files["json"].read_text(encoding="utf-8"))
+    sha256 = found["models"][3]["sha256"]
+    assert len(sha256) == 64
+    data = found["protocol"]["data_sha256"]
+    for text in (files["markdown"].read_text(), page.read_text(encoding="utf-8")):
+        assert sha256 in text
+        assert data in text
+        assert "4 pixels of border left out" in text
+    with files["csv"].open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 4 * 3
+    assert {row["weights_sha256"] for row in rows} == {"", sha256}
+    images = found["models"][0]["images"]
+    digest = hashlib.sha256((photos / "a.png").read_bytes()).hexdigest()
+    assert rows[0]["data_sha256"] == images[0]["sha256"] == digest
+    assert float(rows[0]["psnr_y"]) == images[0]["psnr_y"]
+
+
 @pytest.fixture
 def in_photos(photos, monkeypatch):
     monkeypatch.chdir(photos)
@@ -105,6 +228,9 @@ def in_photos(photos, monkeypatch):
         ([".", "-m", "unknown"], 1, "no model called 'unknown'"),
         ([".", "--baselines-only", "--json", "gone/a.json"], 1, "no folder gone"),
         ([".", "--baselines-only", "-m", "x"], 2, "exclude each other"),
+        ([".", "--baselines-only", "--csv", "-", "--json", "-"], 2, "same place"),
+        ([".", "--baselines-only", "--html", "gone/a.html"], 1, "no folder gone"),
+        ([".", "--baselines-only", "--border", "15"], 1, "below 45 pixels"),
         ([], 2, "Missing argument"),
         ([".", "--tile", "3"], 2, "--tile"),
     ],
@@ -159,6 +285,10 @@ def test_a_folder_called_like_a_command(photos, tmp_path, monkeypatch):
     out, _ = run("./training", "--baselines-only")
     assert "training: 3 pictures" in out
     assert exit_of("--baselines-only", "training") == 0
+
+
+def test_the_command_offers_every_metric():
+    assert bench_options.METRICS == protocol.METRICS
 
 
 def test_help_names_the_measurements():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from sr_cli.bench.rivals import BASELINES, baselines, common_scale, from_models
+from sr_cli.bench.rivals import BASELINES, RanOn, baselines, common_scale, from_models
 from sr_cli.degrade import resize, to_uint8
 from sr_cli.engines import EngineChoice
 from sr_cli.errors import ModelError
@@ -36,7 +36,7 @@ def model(tiny_weights) -> Model:
 def test_baselines_interpolate(channels):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 7, channels), np.uint8)
     for kernel, rival in zip(BASELINES, baselines(3), strict=True):
-        assert (rival.id, rival.sha256, rival.upscaler) == (kernel, None, None)
+        assert (rival.id, rival.sha256, rival.ran_on()) == (kernel, None, None)
         expected = to_uint8(resize(pixels, 18, 21, kernel))
         np.testing.assert_array_equal(rival.upscale(Picture(pixels)).pixels, expected)
 
@@ -44,7 +44,8 @@ def test_baselines_interpolate(channels):
 def test_a_model_upscales_with_the_code_that_users_run(model):
     upscaler = Upscaler(model.network, EngineChoice("onnxruntime", "cpu", "float32"))
     (rival,) = from_models([model], lambda _: upscaler)
-    assert (rival.id, rival.sha256, rival.upscaler) == ("tiny", model.sha256, upscaler)
+    assert (rival.id, rival.sha256) == ("tiny", model.sha256)
+    assert rival.ran_on() == RanOn("onnxruntime", "cpu", "float32")
     low = Picture(np.zeros((8, 9, 1), np.uint8))
     expected = upscaler.upscale(low).pixels
     np.testing.assert_array_equal(rival.upscale(low).pixels, expected)
@@ -68,3 +69,17 @@ def test_the_models_share_one_scale(model):
     assert common_scale([double]) == 2
     with pytest.raises(ModelError, match=r"tiny \(4x\) and double \(2x\)"):
         common_scale([model, double])
+
+
+def test_a_model_is_opened_once_and_not_before_it_is_needed(model):
+    opened = []
+
+    def open_upscaler(found: Model) -> Upscaler:
+        opened.append(found.id)
+        return open_nothing(found)
+
+    (rival,) = from_models([model], open_upscaler)
+    assert opened == []
+    for _ in range(2):
+        rival.upscale(Picture(np.zeros((8, 9, 1), np.uint8)))
+    assert opened == ["tiny"]

@@ -1,0 +1,64 @@
+"""Which pictures a page shows, and what it says of them."""
+
+from dataclasses import replace
+
+import pytest
+
+from sr_cli.bench.gallery import LOW, TRUTH, Gallery, to_html
+from sr_cli.bench.protocol import Protocol
+from sr_cli.bench.quality import Conduct, measure
+from sr_cli.bench.report import summarise
+from sr_cli.bench.rivals import baselines
+
+PROTOCOL = Protocol(("psnr", "ssim", "daala"))
+
+
+def measured(photos, gallery):
+    rivals = baselines()
+    conduct = Conduct(jobs=2, on_result=gallery.show)
+    files = sorted(photos.iterdir())
+    images = list(measure(files, rivals, 4, PROTOCOL, conduct))
+    return summarise("photos", 4, rivals, images, PROTOCOL)
+
+
+def test_every_version_of_a_picture_with_its_figures(photos):
+    gallery = Gallery(3)
+    result = measured(photos, gallery)
+    exhibits = gallery.exhibits(result)
+    assert {e.name for e in exhibits} == {f"photos / {n}.png" for n in "abc"}
+    for exhibit in exhibits:
+        assert exhibit.truth == TRUTH
+        labels = [version.label for version in exhibit.versions]
+        assert labels == [TRUTH, LOW, "nearest", "bicubic", "lanczos"]
+        high, low, *results = (v.pixels.shape for v in exhibit.versions)
+        assert all(shape == high for shape in results)
+        assert low[0] * 4 == high[0]
+        assert set(exhibit.versions[3].figures) == {"PSNR dB", "SSIM", "SSIM (daala)"}
+
+
+def test_the_pictures_that_differ_most_are_kept(photos):
+    everything, two = Gallery(3), Gallery(3, most=2)
+    result = measured(photos, everything)
+    measured(photos, two)
+    spreads = {}
+    for exhibit in everything.exhibits(result):
+        found = [v.figures["PSNR dB"] for v in exhibit.versions[2:]]
+        spreads[exhibit.name] = max(found) - min(found)
+    wanted = sorted(spreads, key=lambda name: -spreads[name])
+    assert [e.name for e in everything.exhibits(result)] == wanted
+    assert [e.name for e in two.exhibits(result)] == wanted[:2]
+    assert (everything.left_out, two.left_out) == (0, 1)
+    assert "1 pictures are not shown" in to_html([result], [two])
+
+
+@pytest.mark.parametrize("name", ["lpips", "niqe"])
+def test_perception_is_drawn_where_it_was_computed(name, photos):
+    gallery = Gallery(3)
+    result = measured(photos, gallery)
+    drawn = f"{name.upper()} (less looks better)"
+    assert drawn not in to_html([result], [gallery])
+    models = tuple(
+        replace(row, scores=replace(row.scores, more={**row.scores.more, name: 0.5}))
+        for row in result.models
+    )
+    assert drawn in to_html([replace(result, models=models)], [gallery])
