@@ -12,7 +12,7 @@ more is held than the windows that are being worked on and one row of their resu
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Any
 
@@ -182,6 +182,18 @@ def spans(length: int, tile: int, overlap: int, fade: int) -> tuple[Span, ...]:
     )
 
 
+def _on_grid(spans: tuple[Span, ...], step: int) -> tuple[Span, ...]:
+    length = spans[-1].stop
+    return tuple(
+        replace(
+            span,
+            start=span.start // step * step,
+            stop=min(ceil(span.stop / step) * step, length),
+        )
+        for span in spans
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The windows of a picture: every row span with every column span."""
@@ -191,6 +203,13 @@ class Plan:
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
+
+    def on_grid(self, step: int) -> "Plan":
+        """Widen windows so that they begin and end at multiples of `step` pixels.
+
+        A network that works in blocks then meets the same blocks as without windows.
+        """
+        return Plan(_on_grid(self.rows, step), _on_grid(self.columns, step))
 
 
 def windows(read: Callable[[int], Array], plan: Plan) -> Iterator[Array]:

@@ -14,6 +14,7 @@ from sr_cli.engines import Engine, EngineChoice, NotFiniteError, open_engine
 from sr_cli.errors import ModelError, OutOfMemoryError
 from sr_cli.networks.fuse import Network
 from sr_cli.networks.mix import Mix
+from sr_cli.networks.opaque import Opaque
 from sr_cli.picture import Picture, PictureSource, Source, bleed
 from sr_cli.tiles import Tiling, join, windows
 from sr_cli.transparency import Bands, among_neighbours, with_alpha
@@ -44,7 +45,7 @@ class Upscaler:
 
     def __init__(
         self,
-        network: Network | Mix,
+        network: Network | Mix | Opaque,
         choice: EngineChoice = EngineChoice(),  # noqa: B008 (frozen)
         tiling: Tiling = Tiling(),  # noqa: B008 (frozen)
         say: Say = lambda _: None,
@@ -61,6 +62,10 @@ class Upscaler:
     def scale(self) -> int:
         """How many times larger each side becomes."""
         return self._network.scale
+
+    @property
+    def _grid(self) -> int:
+        return self._network.grid if isinstance(self._network, Opaque) else 1
 
     def upscale(
         self, picture: Picture, on_progress: Progress = lambda *_: None
@@ -176,7 +181,7 @@ class Upscaler:
         at_once = at_once or self.engine.calls_at_once
         plan = self._tiling.plan(
             *size, self._network.halo, self.engine.window_pixels, at_once
-        )
+        ).on_grid(self._grid)
         at_once = min(at_once, len(plan))
         done = 0
 
@@ -221,7 +226,7 @@ class Upscaler:
     ) -> Array:
         height, width, _ = pixels.shape
         tiling = replace(self._tiling, tile=max(height, width) // 2)
-        plan = tiling.plan(height, width, self._network.halo)
+        plan = tiling.plan(height, width, self._network.halo).on_grid(self._grid)
         results = (
             self._run(engine, run, part, at_once)
             for part in windows(rows_of(pixels), plan)

@@ -16,10 +16,17 @@ from safetensors import SafetensorError
 from sr_cli import catalog
 from sr_cli.catalog import Architecture, ModelSpec
 from sr_cli.errors import ModelError, WeightsError
-from sr_cli.foreign import HEADER_ARCHITECTURE, SUFFIXES, read_foreign
+from sr_cli.foreign import (
+    HEADER_ARCHITECTURE,
+    SUFFIXES,
+    UnknownNetworkError,
+    read_foreign,
+    read_opaque,
+)
 from sr_cli.hub.names import PREFIX, HubName, parse
 from sr_cli.networks.fuse import Network, fuse
 from sr_cli.networks.mix import Mix, mix
+from sr_cli.networks.opaque import Opaque
 
 if TYPE_CHECKING:
     from sr_cli.fetch import Telling
@@ -53,8 +60,8 @@ class Model:
     """A model whose weights are loaded."""
 
     id: str
-    network: Network | Mix
-    """A mix only from `load_between`."""
+    network: Network | Mix | Opaque
+    """A mix only from `load_between`; opaque if only spandrel knows it."""
     trained_as: Architecture | None
     """As the header of srup's own files has it; None for the networks of others."""
     path: Path
@@ -211,8 +218,15 @@ def _read_own(path: Path, architecture: Architecture) -> Network:
         ) from error
 
 
+def _read_theirs(path: Path) -> Network | Opaque:
+    try:
+        return read_foreign(path).network
+    except UnknownNetworkError as unknown:
+        return read_opaque(path, unknown)
+
+
 def read_weights(path: Path, model_id: str) -> Model:
-    """Load a file of weights: srup's own, or those of others that srup knows.
+    """Load a file of weights: srup's own, or those of others.
 
     Raises:
         WeightsError: the file is damaged, or nobody can tell what network it is for.
@@ -222,8 +236,8 @@ def read_weights(path: Path, model_id: str) -> Model:
         architecture = Architecture.from_json(header[HEADER_ARCHITECTURE])
         network = _read_own(path, architecture)
         return Model(model_id, network, architecture, path, file_sha256(path), header)
-    foreign = read_foreign(path)
-    return Model(model_id, foreign.network, None, path, file_sha256(path), header)
+    theirs = _read_theirs(path)
+    return Model(model_id, theirs, None, path, file_sha256(path), header)
 
 
 def find_weights(
@@ -288,5 +302,9 @@ def load_between(
     other = load_model(name, offline=offline, telling=telling)
     one = load_model(_FAITHFUL, offline=offline, telling=telling)
     assert isinstance(one.network, Network)
-    assert isinstance(other.network, Network)
+    if not isinstance(other.network, Network):
+        raise ModelError(
+            f"{name} is no SRResNet, and --strength mixes only those",
+            "Leave out --strength, or choose a model that `srup models list` shows",
+        )
     return replace(other, network=mix(one.network, other.network, strength))

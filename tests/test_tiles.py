@@ -81,6 +81,29 @@ def test_a_pointwise_network_comes_through_unchanged(size, tile, overlap, kind):
     np.testing.assert_allclose(result, enlarge(image, 2), rtol=1e-6)
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    size=sizes,
+    tile=st.integers(24, 64),
+    overlap=st.integers(0, 12),
+    step=st.integers(1, 9),
+)
+def test_a_network_of_blocks_comes_through_unchanged_on_their_grid(
+    size, tile, overlap, step
+):
+    def in_blocks(image):
+        """Give each place the darkest value of its block."""
+        starts = [range(0, length, step) for length in image.shape[:2]]
+        for axis, first in enumerate(starts):
+            lowest = np.minimum.reduceat(image, list(first), axis=axis)
+            image = lowest.repeat(step, axis)[tuple(map(slice, image.shape[:2]))]
+        return image
+
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    plan = Tiling(tile, overlap).plan(*size, halo=0).on_grid(step)
+    np.testing.assert_array_equal(swept(image, plan, 1, in_blocks), in_blocks(image))
+
+
 @settings(deadline=None, max_examples=25)
 @given(size=st.tuples(st.integers(1, 90), st.integers(1, 90)), reach=st.integers(1, 5))
 def test_exact_tiles_equal_the_untiled_result(size, reach):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sr_cli.errors import DeviceError
 from sr_cli.networks.fuse import Network
 from sr_cli.networks.mix import Mix
+from sr_cli.networks.opaque import Opaque
 
 EngineName = Literal["openvino", "onnxruntime", "torch"]
 Device = Literal["cpu", "cuda", "mps"]
@@ -101,7 +102,7 @@ def installed_cpu_engines() -> list[EngineName]:
 
 
 def _open(
-    network: Network,
+    network: Network | Opaque,
     engine: EngineName,
     device: Device,
     precision: Literal["auto"] | Precision,
@@ -123,12 +124,21 @@ def _open(
 
 
 def _open_installed(
-    network: Network,
+    network: Network | Opaque,
     engine: EngineName,
     device: Device,
     precision: Literal["auto"] | Precision,
     explain: Explain,
 ) -> Engine:
+    if isinstance(network, Opaque):
+        if engine != "torch":
+            raise DeviceError(
+                f"The engine {engine} can't run {network.kind} networks",
+                "Leave out --engine, or use --engine torch",
+            )
+        from sr_cli.engines.torch_opaque import OpaqueTorchEngine
+
+        return OpaqueTorchEngine(network, device, precision, explain)
     if engine == "torch":
         from sr_cli.engines.pytorch import TorchEngine
 
@@ -173,7 +183,7 @@ def _fastest(
 
 
 def open_engine(
-    network: Network | Mix,
+    network: Network | Mix | Opaque,
     choice: EngineChoice = EngineChoice(),
     say: Callable[[str], None] = lambda _: None,
     explain: Explain = lambda _: None,
@@ -194,6 +204,9 @@ def open_engine(
         other = open_engine(network.other, choice, say)
         return MixedEngine(one, other, network.share)
     device, engine = choice.device, choice.engine
+    if isinstance(network, Opaque) and engine == "auto":
+        engine = "torch"
+        explain(f"torch, for only it runs {network.kind} networks")
     if device == "auto":
         gpu = likely_gpu()
         if gpu and engine in ("auto", "torch"):
@@ -214,6 +227,7 @@ def open_engine(
                 "No engine is installed", "Run `pip install openvino onnxruntime`"
             )
         if device == "cpu" and choice.precision != "float16":
+            assert isinstance(network, Network)
             engine = _fastest(network, available, choice.precision, explain)
         else:
             engine = "torch"

@@ -25,7 +25,7 @@ from sr_cli.engines.torch_layers import TorchLayers
 from sr_cli.errors import DeviceError, OutOfMemoryError
 from sr_cli.networks.fuse import Network
 
-_DTYPES: dict[Precision, torch.dtype] = {
+DTYPES: dict[Precision, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
@@ -49,7 +49,12 @@ _SHARE = 0.5
 blocks of memory can be used."""
 
 
-def _check_device(device: Device) -> None:
+def check_device(device: Device) -> None:
+    """See that torch can use `device`.
+
+    Raises:
+        DeviceError: it can't.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             "torch finds no usable CUDA device",
@@ -79,7 +84,7 @@ def window_that_fits(free: int, bytes_per_pixel: int, calls: int) -> int:
     return min(max(fitting, _SMALLEST_WINDOW), _LARGEST_WINDOW)
 
 
-def _free_cuda_memory() -> int:
+def free_cuda_memory() -> int:
     """Bytes that can be had, those included that torch holds and doesn't use."""
     free, _ = torch.cuda.mem_get_info()
     return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
@@ -102,6 +107,22 @@ def _levels(planes: Tensor) -> tuple[Tensor, Tensor]:
     return levels[0].permute(1, 2, 0).contiguous(), finite
 
 
+@contextmanager
+def torch_memory_errors(device: Device, height: int, width: int) -> Iterator[None]:
+    """Raise OutOfMemoryError for an input that doesn't fit, with nothing held."""
+    try:
+        with memory_errors(height, width):
+            yield
+    except OutOfMemoryError as error:
+        # Whoever tries something smaller may still hold this error, it holds the
+        # frames that failed, and they hold the maps that took the memory.
+        if error.__cause__ is not None:
+            traceback.clear_frames(error.__cause__.__traceback__)
+        if device == "cuda":
+            torch.cuda.empty_cache()
+        raise
+
+
 class TorchEngine:
     """Runs the fused list of layers on one device.
 
@@ -120,7 +141,7 @@ class TorchEngine:
         precision: Literal["auto"] | Precision,
         explain: Explain = lambda _: None,
     ) -> None:
-        _check_device(device)
+        check_device(device)
         self.device: Device = device
         if precision == "auto":
             precision = best_precision(device)
@@ -128,7 +149,7 @@ class TorchEngine:
             reason = "is made for it" if native else "gains nothing by bfloat16"
             explain(f"{precision}, for {device} {reason}")
         self.precision: Precision = precision
-        dtype = _DTYPES[self.precision]
+        dtype = DTYPES[self.precision]
         self._on_cuda = device == "cuda"
         self._run = TorchLayers(network.layers, device, dtype)
         self.calls_at_once = _CALLS_AT_ONCE[device]
@@ -141,26 +162,12 @@ class TorchEngine:
             self._streams.put(stream)
         if self._on_cuda:
             self.window_pixels = window_that_fits(
-                _free_cuda_memory(),
+                free_cuda_memory(),
                 peak_bytes(network.layers, dtype.itemsize),
                 self.calls_at_once,
             )
             # The weights were sent on a stream for which others don't wait.
             torch.cuda.synchronize()
-
-    @contextmanager
-    def _memory_errors(self, height: int, width: int) -> Iterator[None]:
-        try:
-            with memory_errors(height, width):
-                yield
-        except OutOfMemoryError as error:
-            # Whoever tries something smaller may still hold this error, it holds the
-            # frames that failed, and they hold the maps that took the memory.
-            if error.__cause__ is not None:
-                traceback.clear_frames(error.__cause__.__traceback__)
-            if self._on_cuda:
-                torch.cuda.empty_cache()
-            raise
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -174,7 +181,7 @@ class TorchEngine:
 
     def __call__(self, batch: Batch) -> Batch:
         """Upscale (N, 3, h, w) in [0, 1]."""
-        with self._memory_errors(*batch.shape[2:]):
+        with torch_memory_errors(self.device, *batch.shape[2:]):
             x = torch.from_numpy(batch).to(self.device)
             x = x.contiguous(memory_format=torch.channels_last)
             result: Batch = self._run(x).float().contiguous().cpu().numpy()
@@ -187,7 +194,7 @@ class TorchEngine:
         /,
     ) -> Levels:
         """Upscale (h, w, 3); more calls than `calls_at_once` wait for each other."""
-        with self._memory_errors(*pixels.shape[:2]), self._turn():
+        with torch_memory_errors(self.device, *pixels.shape[:2]), self._turn():
             result, finite = self._send_and_fetch(pixels)
         if not finite:
             raise NotFiniteError

@@ -14,6 +14,7 @@ from sr_cli.errors import ConfigError, DataError, ModelError
 from sr_cli.export.contents import Contents
 from sr_cli.networks.fuse import Network
 from sr_cli.networks.graph import Element
+from sr_cli.networks.opaque import Opaque
 from sr_cli.weights import Model
 from sr_cli.whole_file import whole_file
 
@@ -136,6 +137,11 @@ def export(
         raise ConfigError(
             f"Weights in {suffix} files stay in float32",
             "Leave out --float16, or export to .onnx or .xml",
+        )
+    if isinstance(model.network, Opaque):
+        raise ModelError(
+            f"{model.id} is an {model.network.kind} network, which srup only runs",
+            "Export an SRResNet",
         )
     if not isinstance(model.network, Network):
         raise ModelError("A mix of two models is no network", "Export each of them")

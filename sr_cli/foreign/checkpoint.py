@@ -60,20 +60,18 @@ class Checkpoint:
     """Dictionaries, lists and plain values, with `StoredTensor` and `Instance`."""
     read: Callable[[Storage], bytes]
 
-    def tensor(self, tensor: StoredTensor) -> NDArray[np.float32]:
-        """Read the numbers of `tensor`.
+    def numbers(self, tensor: StoredTensor) -> NDArray[Any]:
+        """Read `tensor` as it is, bfloat16 as float32.
 
         Raises:
-            UnreadableError: they are none, or more than the file has.
+            UnreadableError: it is larger than the file.
         """
         storage, dtype = tensor.storage, _dtype(tensor.storage)
-        if dtype.kind != "f" and storage.kind != _BFLOAT16:
-            raise UnreadableError(f"a weight in it is a {storage.kind}")
         if len(tensor.shape) != len(tensor.strides):
             raise UnreadableError("a tensor in it has an impossible shape")
         count = prod(tensor.shape)
         if count == 0:
-            return np.zeros(tensor.shape, np.float32)
+            return np.zeros(tensor.shape, dtype)
         steps = zip(tensor.shape, tensor.strides, strict=True)
         last = tensor.offset + sum((n - 1) * stride for n, stride in steps)
         if count > storage.count or last >= storage.count:
@@ -82,8 +80,18 @@ class Checkpoint:
         if storage.kind == _BFLOAT16:
             numbers = (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
         strides = [stride * numbers.itemsize for stride in tensor.strides]
-        view = as_strided(numbers[tensor.offset :], tensor.shape, strides)
-        return np.array(view, np.float32, order="C")
+        return np.array(as_strided(numbers[tensor.offset :], tensor.shape, strides))
+
+    def tensor(self, tensor: StoredTensor) -> NDArray[np.float32]:
+        """Read the numbers of a weight.
+
+        Raises:
+            UnreadableError: they are none, or more than the file has.
+        """
+        kind = tensor.storage.kind
+        if _dtype(tensor.storage).kind != "f" and kind != _BFLOAT16:
+            raise UnreadableError(f"a weight in it is a {kind}")
+        return np.array(self.numbers(tensor), np.float32, order="C")
 
 
 class _Cautious(io.FileIO):

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sr_cli.catalog import Architecture
 from sr_cli.errors import WeightsError
@@ -35,12 +36,17 @@ _SAVE_AGAIN = (
 )
 
 
+class UnknownNetworkError(WeightsError):
+    """Weights that can be read, but are for no network that srup knows."""
+
+
 class _Stored(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
 
 S = TypeVar("S", bound=_Stored)
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,11 @@ class Foreign:
 
 
 def _numbers(
-    stored: dict[str, S], read: Callable[[S], Floats], size: int
-) -> dict[str, Floats]:
-    """Read all tensors of a file that has `size` bytes."""
-    # Each takes two bytes of the file at least, so no more are made than it has.
-    if 2 * sum(prod(one.shape) for one in stored.values()) > size:
+    stored: dict[str, S], read: Callable[[S], A], size: int, least: int = 2
+) -> dict[str, A]:
+    """Read all tensors of a file that has `size` bytes, `least` for each number."""
+    # So no more are made than it has.
+    if least * sum(prod(one.shape) for one in stored.values()) > size:
         raise UnreadableError("it claims more weights than it holds")
     return {name: read(one) for name, one in stored.items()}
 
@@ -150,7 +156,7 @@ def _refusals(path: Path) -> Iterator[None]:
         ) from error
     except (UnfitError, KeyError) as error:
         reason = error if isinstance(error, UnfitError) else f"it lacks {error.args[0]}"
-        raise WeightsError(
+        raise UnknownNetworkError(
             f"The weights {path} are for no network that srup knows: {reason}", _KNOWN
         ) from error
     except OSError as error:
@@ -180,3 +186,25 @@ def read_foreign(path: Path) -> Foreign:
                 foreign = _of_checkpoint(path).foreign()
         _check_finite(foreign.network)
         return foreign
+
+
+def read_states(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield what a file may hold as a network's state, the likeliest first.
+
+    Names are as in the file, without the wrappers' prefixes in later ones; numbers of
+    every type are kept.
+
+    Raises:
+        WeightsError: it is damaged, hostile, or no file of tensors.
+    """
+    with _refusals(path):
+        size = path.stat().st_size
+        if path.suffix.lower() == ".safetensors":
+            with open_tensors(path) as file:
+                for part in without_prefixes(file.tensors):
+                    yield _numbers(part, file.numbers, size, 1)
+            return
+        with open_checkpoint(path) as checkpoint:
+            for state in state_dicts(checkpoint.tree):
+                for named in without_prefixes(state):
+                    yield _numbers(named, checkpoint.numbers, size, 1)

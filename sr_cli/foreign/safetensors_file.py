@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 from sr_cli.foreign.pickled import LARGEST, UnreadableError
 
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_OTHERS = {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "U16": 2}
+_OTHERS = {
+    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
+    **{"U8": "u1", "U16": "<u2", "BOOL": "?"},
+}
+_ALL = {**_DTYPES, **_OTHERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +40,25 @@ class TensorsFile:
     tensors: dict[str, Slice]
     stream: IO[bytes]
 
+    def numbers(self, tensor: Slice) -> NDArray[Any]:
+        """Read `tensor` as it is, bfloat16 as float32."""
+        dtype = np.dtype(_ALL[tensor.dtype])
+        self.stream.seek(tensor.begin)
+        raw = self.stream.read(prod(tensor.shape) * dtype.itemsize)
+        numbers = np.frombuffer(raw, dtype)
+        if tensor.dtype == "BF16":
+            numbers = (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
+        return numbers.reshape(tensor.shape).copy()
+
     def tensor(self, tensor: Slice) -> NDArray[np.float32]:
-        """Read the numbers of `tensor`.
+        """Read the numbers of a weight.
 
         Raises:
             UnreadableError: they are no floating-point numbers.
         """
         if tensor.dtype not in _DTYPES:
             raise UnreadableError(f"a weight in it is {tensor.dtype}")
-        dtype = np.dtype(_DTYPES[tensor.dtype])
-        self.stream.seek(tensor.begin)
-        raw = self.stream.read(prod(tensor.shape) * dtype.itemsize)
-        numbers = np.frombuffer(raw, dtype)
-        if tensor.dtype == "BF16":
-            numbers = (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        return numbers.astype(np.float32).reshape(tensor.shape)
+        return self.numbers(tensor).astype(np.float32)
 
 
 def _slice(facts: Any, start: int, size: int) -> Slice:
@@ -58,8 +66,10 @@ def _slice(facts: Any, start: int, size: int) -> Slice:
     begin, end = facts["data_offsets"]
     if not all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end)):
         raise UnreadableError("a tensor in it has an impossible shape")
-    known = np.dtype(_DTYPES[dtype]).itemsize if dtype in _DTYPES else _OTHERS[dtype]
-    if end - begin != prod(shape) * known or start + end > size:
+    if (
+        end - begin != prod(shape) * np.dtype(_ALL[dtype]).itemsize
+        or start + end > size
+    ):
         raise UnreadableError("a tensor in it doesn't fit its numbers")
     return Slice(dtype, shape, start + begin)
 
