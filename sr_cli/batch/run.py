@@ -14,15 +14,14 @@ from sr_cli.batch.faults import end_of_all, sentence
 from sr_cli.batch.folder import Folder
 from sr_cli.batch.making import make
 from sr_cli.batch.plan import Step
-from sr_cli.batch.turns import Stopped, Turn
+from sr_cli.batch.turns import Shares, Stopped, Turn
 from sr_cli.jobs import Job, Outcome, Output, Status
 from sr_cli.upscale import Upscaler
 
 _POLL_SECONDS = 0.1
-_AT_ONCE = 2
-"""Pictures for a network on a CPU: while one is in it, the other is written or read."""
-_AT_ONCE_BY_GPU = 8
-"""At most: encoding a PNG of 2048×2048 takes 0.1 s of a core, more than a GPU needs."""
+_BESIDE_A_GPU = 8
+"""Pictures that are read and written while one is upscaled, at most: encoding a PNG of
+2048×2048 pixels takes 0.1 s of a core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,10 @@ def run(
         else:
             status: Status = "failed" if step.verdict == "fail" else "skipped"
             yield Outcome(step.job, status, (step.reason,))
+    seats = _seats(upscalers, crew.halt, len(crew.waiting))
     threads = [
-        threading.Thread(target=crew.work, args=seat, name="srup-batch", daemon=True)
-        for seat in _seats(upscalers)[: len(crew.waiting)]
+        threading.Thread(target=crew.work, args=(one,), name="srup-batch", daemon=True)
+        for one in seats
     ]
     try:
         for thread in threads:
@@ -93,16 +93,23 @@ def run(
         raise crew.end
 
 
-def _seats(upscalers: Sequence[Upscaler]) -> list[tuple[Upscaler, threading.Semaphore]]:
-    """Return the workers' shares in the upscalers, the first for each first."""
+def _seats(
+    upscalers: Sequence[Upscaler], halt: threading.Event, jobs: int
+) -> list[Shares]:
+    """Return what each worker works with, the first for each upscaler first."""
     rows = []
     for upscaler in upscalers:
-        cores = (os.cpu_count() or 1) // len(upscalers)
-        by_gpu = min(max(cores, _AT_ONCE), _AT_ONCE_BY_GPU)
-        count = _AT_ONCE if upscaler.engine.device == "cpu" else by_gpu
-        rows.append([(upscaler, threading.Semaphore())] * count)
+        calls = upscaler.engine.calls_at_once * len(upscalers)
+        shares = Shares(upscaler, halt, side_by_side=jobs > calls)
+        # While some are upscaled, another is read or written.
+        beside = 1
+        if upscaler.engine.device != "cpu":
+            cores = (os.cpu_count() or 1) // len(upscalers)
+            beside = max(1, min(cores, _BESIDE_A_GPU))
+        rows.append([shares] * (shares.count + beside))
     columns = itertools.zip_longest(*rows)
-    return [seat for column in columns for seat in column if seat is not None]
+    found = [one for column in columns for one in column if one is not None]
+    return found[:jobs]
 
 
 def _confirm(steps: Sequence[Step], folders: Mapping[Path, Folder]) -> None:
@@ -139,10 +146,10 @@ class _Crew:
             else:
                 yield event
 
-    def work(self, upscaler: Upscaler, free: threading.Semaphore) -> None:
+    def work(self, shares: Shares) -> None:
         try:
             while not self.halt.is_set() and (step := self._next()) is not None:
-                self._do(step, upscaler, free)
+                self._do(step, shares)
         except BaseException as error:
             self._finish(error)
         finally:
@@ -154,8 +161,8 @@ class _Crew:
         except IndexError:
             return None
 
-    def _do(self, step: Step, upscaler: Upscaler, free: threading.Semaphore) -> None:
-        folder, turn = self._folders[step.root], Turn(upscaler, free, self.halt)
+    def _do(self, step: Step, shares: Shares) -> None:
+        folder, turn = self._folders[step.root], Turn(shares)
 
         def on_progress(done: int, total: int) -> None:
             self._events.put(Advanced(step.job, done, total))
@@ -167,7 +174,7 @@ class _Crew:
             return
         # A decoder or an engine may raise anything, and the others shall go on.
         except Exception as error:
-            end = end_of_all(error, folder, upscaler)
+            end = end_of_all(error, folder, shares.upscaler)
             if end is not None:
                 self._finish(end)
             outcome = Outcome(step.job, "failed", (sentence(error),))

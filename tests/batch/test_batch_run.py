@@ -161,6 +161,25 @@ def test_others_are_read_and_written_while_one_is_upscaled(
     assert kinds[:2] == [Started, Started]  # the second before the first is done
 
 
+def test_small_pictures_are_upscaled_side_by_side(tmp_path, batch, tiny_network):
+    root, out = tmp_path / "in", tmp_path / "out"
+    for number in range(9):
+        make(root / f"{number}.png", number)
+    batch.events(root, output=tmp_path / "one-by-one")
+    barrier = threading.Barrier(3)
+    first = iter(range(3))
+
+    def meet() -> None:
+        if next(first, None) is not None:
+            barrier.wait(timeout=30)
+
+    upscaler = Meddler(tiny_network, meet)
+    upscaler.engine.calls_at_once = 3
+    batch.upscalers = [upscaler]
+    assert set(statuses(batch.outcomes(root, output=out)).values()) == {"done"}
+    assert tree(out) == tree(tmp_path / "one-by-one")
+
+
 def test_a_file_that_changes_while_it_is_read_fails_and_is_done_later(
     tmp_path, batch, tiny_network
 ):
