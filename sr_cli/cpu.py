@@ -56,6 +56,7 @@ def features() -> tuple[str, ...]:
 def _known_to_numpy() -> tuple[str, ...]:
     """List what numpy has found, which asks the processor itself on any system."""
     try:
+        # Compiled, so that mypy finds no types.
         from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
             __cpu_features__ as found,
         )

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -50,7 +50,7 @@ class Output:
     """None goes by the target's suffix; standard output gets PNG."""
     quality: int | None = None
     overwrite: bool = False
-    recipe: Recipe = Recipe()  # noqa: RUF009 (frozen)
+    recipe: Recipe = field(default_factory=Recipe)
     """What the result should be; what the format can't hold is taken off it."""
     page: int | None = None
     """Which picture of a file that holds several, from 1; None takes the first, and

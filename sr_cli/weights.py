@@ -206,7 +206,7 @@ def _read_own(path: Path, architecture: Architecture) -> Network:
     """Read a file that `srup train` wrote."""
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         return fuse(state, architecture)
     except WeightsError:
         raise

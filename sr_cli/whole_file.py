@@ -63,7 +63,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         if overwrite:
             hidden.replace(target)
         else:
-            _claim(hidden, target)
+            claim(hidden, target)
     finally:
         with suppress(OSError):
             stream.close()
@@ -93,7 +93,13 @@ def _remove_dead_parts(folder: Path) -> None:
                 _remove_if_dead(part)
 
 
-def _claim(hidden: Path, target: Path) -> None:
+def claim(hidden: Path, target: Path) -> None:
+    """Give a file its name; `hidden` may stay as another name for it.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: the system refused.
+    """
     # Unlike a rename, a hard link never replaces what another program wrote
     # there since it was checked.
     try:

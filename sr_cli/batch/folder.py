@@ -1,7 +1,5 @@
 """An output folder while a batch writes into it."""
 
-import errno
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +8,7 @@ from pathlib import Path
 from sr_cli.batch.journal import Journal, Record, read_records
 from sr_cli.errors import DataError
 from sr_cli.fetch.one_at_a_time import one_at_a_time
+from sr_cli.whole_file import claim
 
 HIDDEN = ".srup-batch"
 """The folder inside an output folder for all that isn't a finished result."""
@@ -48,18 +47,8 @@ class Folder:
         if replaces:
             staged.replace(target)
             return
-        try:
-            # Unlike a rename, a link never replaces what has appeared meanwhile.
-            target.hardlink_to(staged)
-        except FileExistsError:
-            raise
-        except (OSError, NotImplementedError):  # FAT, some network folders
-            if os.path.lexists(target):
-                reason = os.strerror(errno.EEXIST)
-                raise FileExistsError(errno.EEXIST, reason, str(target)) from None
-            staged.rename(target)
-        else:
-            staged.unlink()
+        claim(staged, target)
+        staged.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def make(
     Raises:
         SrupError: the input can't be read or has changed meanwhile, or the result
             can't be written.
-        Stopped: before it was done.
+        StoppedError: before it was done.
     """
     began = time.perf_counter()
     source, target = step.place.input.source, step.place.target

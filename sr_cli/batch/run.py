@@ -14,7 +14,7 @@ from sr_cli.batch.faults import end_of_all, sentence
 from sr_cli.batch.folder import Folder
 from sr_cli.batch.making import make
 from sr_cli.batch.plan import Step
-from sr_cli.batch.turns import Shares, Stopped, Turn
+from sr_cli.batch.turns import Shares, StoppedError, Turn
 from sr_cli.jobs import Job, Outcome, Output, Status
 from sr_cli.upscale import Upscaler
 
@@ -170,7 +170,7 @@ class _Crew:
         self._events.put(Started(step.job))
         try:
             outcome = make(step, folder, turn, self._output, on_progress)
-        except Stopped:
+        except StoppedError:
             return
         # A decoder or an engine may raise anything, and the others shall go on.
         except Exception as error:

@@ -22,7 +22,7 @@ from sr_cli.upscale import FloatRun, Floats, Pixels, Progress, Rows, Upscaler
 _POLL_SECONDS = 0.1
 
 
-class Stopped(Exception):  # noqa: N818 (nothing went wrong)
+class StoppedError(Exception):
     """The batch ends before this picture is done."""
 
 
@@ -54,7 +54,7 @@ class Shares:
         """Wait for so many shares.
 
         Raises:
-            Stopped: they didn't come.
+            StoppedError: they didn't come.
         """
         me = object()
         with self._changed:
@@ -62,7 +62,7 @@ class Shares:
             try:
                 while self._line[0] is not me or self._free < wanted:
                     if self.halt.is_set():
-                        raise Stopped
+                        raise StoppedError
                     self._changed.wait(_POLL_SECONDS)
                 self._free -= wanted
             finally:
@@ -116,7 +116,7 @@ class Turn:
         """As of `Upscaler`.
 
         Raises:
-            Stopped: before the turn came, or between two windows.
+            StoppedError: before the turn came, or between two windows.
         """
         header = source.header
         pixels = header.height * header.width * (1 + header.alpha)
@@ -136,7 +136,7 @@ class Turn:
         """As of `Upscaler`.
 
         Raises:
-            Stopped: as `stream`.
+            StoppedError: as `stream`.
         """
         bands = self._upscaler.floats(
             rows, size, self._watched(on_progress), precise=precise, around=around
@@ -152,7 +152,7 @@ class Turn:
     def _watched(self, on_progress: Progress) -> Progress:
         def watched(done: int, total: int) -> None:
             if self._shares.halt.is_set():
-                raise Stopped
+                raise StoppedError
             on_progress(done, total)
 
         return watched

@@ -35,10 +35,12 @@ class Comparing:
         from sr_cli.bench.protocol import Protocol
 
         # In one order, so that results are found again however they are asked for.
+        # Click has checked `channel` against the choices, which mypy can't know.
+        channels = ("y", "rgb") if self.channel == "both" else (self.channel,)
         wanted = {*self.metrics, "daala"} if self.published else set(self.metrics)
         return Protocol(
             tuple(name for name in METRICS if name in wanted),
-            ("y", "rgb") if self.channel == "both" else (self.channel,),  # type: ignore[arg-type]
+            channels,  # type: ignore[arg-type]
             self.border,
             self.gray == "gray",
         )

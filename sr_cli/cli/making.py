@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sr_cli.weights import Model
 
 
+# Only newer versions of Click let the type of a value be named, as mypy wants it.
 class _Scale(click.ParamType):  # type: ignore[type-arg]
     """A factor: 2, 2.5, 3/2 or 4x."""
 

@@ -6,7 +6,7 @@ often as the size needs it ─▶ one resampling ─▶ the file's colours ─�
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,7 +32,7 @@ _BAND = 64
 class Recipe:
     """What is wanted of a result beyond what the network gives."""
 
-    sizing: Sizing = Sizing()  # noqa: RUF009 (frozen)
+    sizing: Sizing = field(default_factory=Sizing)
     ensemble: bool = False
     """Average the network's answers to the picture in all eight positions."""
     faithful: bool = False

@@ -199,8 +199,8 @@ def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
     try:
         with _open_zip(path) if is_zip else _open_legacy(path) as checkpoint:
             yield checkpoint
-    # zipfile meets encryption with a RuntimeError, and methods it lacks with the next.
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+    # zipfile meets encryption, and methods it lacks, with kinds of RuntimeError.
+    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
         raise UnreadableError(f"it is damaged ({error})") from error
     except (ValueError, LookupError, TypeError, struct.error) as error:
         raise UnreadableError("it is damaged") from error

@@ -59,7 +59,7 @@ class _Bounded(TorchDispatchMode):
     """Lets torch make only so many tensors and numbers."""
 
     def __init__(self, state: Mapping[str, NDArray[Any]]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
         # Twice: spandrel renames some, and a linear layer is copied by a few.
         own = sum(array.size for array in state.values())
         self._numbers = 2 * own + _SPARE_NUMBERS

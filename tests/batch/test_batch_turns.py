@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from sr_cli.batch.turns import Shares, Stopped, Turn
+from sr_cli.batch.turns import Shares, StoppedError, Turn
 from sr_cli.engines import EngineChoice
 from sr_cli.picture import Picture, PictureSource
 from sr_cli.tiles import Tiling
@@ -170,7 +170,7 @@ def test_who_wants_much_is_not_passed_over(shares):
 def test_nobody_waits_for_a_turn_in_vain(shares, halt):
     shares.take(1)
     halt.set()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         next(Turn(shares).floats(rows_of(LOW), LOW.shape[:2]))
     assert not shares._line
 
@@ -182,7 +182,7 @@ def test_a_turn_stops_between_windows(tiled, halt):
         told.append((done, total))
         halt.set()
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         for _ in Turn(tiled).stream(PictureSource(picture(90, 90)), on_progress):
             pass
     ((done, total),) = told
