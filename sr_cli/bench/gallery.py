@@ -2,16 +2,18 @@
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_cli import __version__
 from sr_cli.bench.protocol import PERCEPTUAL, columns
-from sr_cli.bench.quality import BenchPair, ImageScore
+from sr_cli.bench.quality import BenchPair, ImageScore, Known, Upscaled, load_pair
 from sr_cli.bench.report import Result
+from sr_cli.bench.rivals import Rival
 from sr_cli.bench.tables import figure, grid
 from sr_cli.viewer.exhibits import Exhibit, Plot, Point, Table, Version
 from sr_cli.viewer.page import build
@@ -24,15 +26,15 @@ TRUTH, LOW = "original", "low resolution"
 
 @dataclass(slots=True)
 class _Shown:
-    pair: BenchPair
-    results: dict[str, tuple[ImageScore, NDArray[np.uint8]]] = field(
-        default_factory=dict
-    )
+    file: str
+    pair: BenchPair | None = None
+    scores: dict[str, ImageScore] = field(default_factory=dict)
+    pixels: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     @property
     def spread(self) -> float:
         """How far the rivals lie apart, in dB."""
-        found = [score.scores.psnr_y for score, _ in self.results.values()]
+        found = [score.scores.psnr_y for score in self.scores.values()]
         finite = [psnr for psnr in found if math.isfinite(psnr)]
         return max(finite) - min(finite) if finite else 0.0
 
@@ -54,35 +56,68 @@ class Gallery:
         self._kept: list[_Shown] = []
         self.left_out = 0
 
-    def show(
-        self, pair: BenchPair, score: ImageScore, result: NDArray[np.uint8]
-    ) -> None:
-        """Take one result."""
+    def show(self, score: ImageScore, upscaled: Upscaled | None) -> None:
+        """Take one result, or the score of one that was not upscaled again."""
         with self._lock:
-            shown = self._growing.setdefault(pair.file, _Shown(pair))
-            shown.results[score.rival] = score, result
-            if len(shown.results) < self._rivals:
+            shown = self._growing.setdefault(score.file, _Shown(score.file))
+            shown.scores[score.rival] = score
+            if upscaled is not None:
+                shown.pair = upscaled.pair
+                shown.pixels[score.rival] = upscaled.pixels
+            if len(shown.scores) < self._rivals:
                 return
-            self._kept.append(self._growing.pop(pair.file))
+            self._kept.append(self._growing.pop(score.file))
             self._kept.sort(key=lambda one: -one.spread)
             self.left_out += len(self._kept[self._most :])
             del self._kept[self._most :]
 
+    def complete(
+        self,
+        result: Result,
+        files: Sequence[Path],
+        rivals: Sequence[Rival],
+        known: Known,
+        on_picture: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
+        """Get the pixels of what is kept and was not upscaled in this run.
+
+        `files` are those of the set; `on_picture(done, total)` is told.
+
+        Raises:
+            SrupError: whatever reading and upscaling raise.
+        """
+        paths, asked = {path.name: path for path in files}, result.protocol
+        how = result.scale, asked.border, asked.reduction
+        for done, one in enumerate(self._kept, 1):
+            one.pair = one.pair or load_pair(paths[one.file], *how)
+            for rival in rivals:
+                digest = one.scores[rival.id].sha256
+                pixels = one.pixels.get(rival.id)
+                if pixels is None:
+                    pixels = known.find_pixels(digest, rival)
+                if pixels is None or pixels.shape != one.pair.high.shape:
+                    pixels = rival.upscale(one.pair.low).pixels
+                one.pixels[rival.id] = pixels
+                known.keep_pixels(digest, rival, pixels)
+            on_picture(done, len(self._kept))
+
     def exhibits(self, result: Result) -> list[Exhibit]:
-        """Return the pictures that were kept, those that differ most first."""
+        """Return the complete pictures that were kept, those that differ most first."""
         shown = columns(result.protocol)
         made = []
         for one in self._kept:
+            if one.pair is None:
+                continue
             versions = [
                 Version(TRUTH, one.pair.high),
                 Version(LOW, one.pair.low.pixels),
             ]
             for row in result.models:
-                score, pixels = one.results[row.id]
-                found = {c.title: figure(score.scores, c.key) for c in shown}
+                scores = one.scores[row.id].scores
+                found = {c.title: figure(scores, c.key) for c in shown}
                 figures = {title: f for title, f in found.items() if f is not None}
-                versions.append(Version(row.id, pixels, figures))
-            made.append(Exhibit(f"{result.dataset} / {one.pair.file}", versions, TRUTH))
+                versions.append(Version(row.id, one.pixels[row.id], figures))
+            made.append(Exhibit(f"{result.dataset} / {one.file}", versions, TRUTH))
         return made
 
 

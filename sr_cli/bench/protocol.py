@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Channel = Literal["y", "rgb"]
+Reduction = Literal["matlab", "pillow", "opencv", "area", "lanczos"]
 PerceptualName = Literal["lpips", "dists", "niqe"]
 PERCEPTUAL: tuple[PerceptualName, ...] = get_args(PerceptualName)
 
@@ -23,6 +24,8 @@ class Protocol:
     """Pixels of the result left out at every side; None means the scale."""
     gray_as_gray: bool = True
     """Whether a gray picture is compared as it is, or made RGB first."""
+    reduction: Reduction = "matlab"
+    """How the low-resolution pictures are made: see `REDUCTION_FACTS`."""
 
     def border_at(self, scale: int) -> int:
         """Return the pixels left out at every side."""
@@ -30,6 +33,14 @@ class Protocol:
 
 
 STANDARD = Protocol()
+
+REDUCTION_FACTS: dict[Reduction, str] = {
+    "matlab": "MATLAB's bicubic: a=-0.5, antialiased, symmetric edges, 8 bits",
+    "pillow": "Pillow's bicubic: a=-0.5, antialiased, edges cut, 8 bits",
+    "opencv": "OpenCV's bicubic: a=-0.75, not antialiased, edges repeated, 8 bits",
+    "area": "means of squares, as OpenCV's INTER_AREA, 8 bits",
+    "lanczos": "MATLAB's lanczos3: antialiased, symmetric edges, 8 bits",
+}
 
 
 @dataclass(frozen=True, slots=True)

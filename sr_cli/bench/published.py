@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sr_cli.bench.protocol import Channel, Protocol
+from sr_cli.bench.protocol import REDUCTION_FACTS, Channel, Protocol, Reduction
 
 SsimKind = Literal["wang", "daala", "other"]
 
@@ -31,8 +31,8 @@ class Source:
     ssim: SsimKind = "wang"
     channel: Channel = "y"
     border: int = 4
-    low: Literal["matlab", "pillow"] = "matlab"
-    """Whose bicubic kernel made the low-resolution pictures."""
+    reduction: Reduction = "matlab"
+    """How the low-resolution pictures were made."""
     gray_as_gray: bool | None = True
     """Matters for Set14 alone; None if the source doesn't tell."""
 
@@ -58,7 +58,7 @@ _SGRVINOD = Source(
     "github.com/sgrvinod/a-PyTorch-Tutorial-to-Super-Resolution",
     "other",  # scikit-image as it is called by default: a uniform 7×7 window
     border=0,
-    low="pillow",
+    reduction="pillow",
     gray_as_gray=False,
 )
 _BASICSR = Source(
@@ -171,8 +171,9 @@ def differences(
         found.append(f"measured on {source.channel.upper()}")
     if source.border != protocol.border_at(scale):
         found.append(f"{source.border} pixels of border left out")
-    if source.low != "matlab":
-        found.append(f"low-resolution pictures made by {source.low.capitalize()}")
+    if source.reduction != protocol.reduction:
+        kernel = REDUCTION_FACTS[source.reduction].partition(":")[0]
+        found.append(f"low-resolution pictures by {kernel}")
     # Only Set14 has a gray picture among the known sets.
     if dataset == "set14" and "y" in protocol.channels and source.channel == "y":
         if source.gray_as_gray is None:

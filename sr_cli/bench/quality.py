@@ -1,9 +1,9 @@
 """PSNR, SSIM and other figures of upscaled pictures against their originals.
 
 An original is cut at the bottom and right until the scale divides its sides, made
-smaller as the literature does it (`sr_cli.degrade`), upscaled by the code that users
-run, and compared with a border left out, as `Protocol` says.  A gray original stays
-gray all the way.
+smaller as the literature does it, unless told otherwise, upscaled by the code that
+users run, and compared with a border left out, as `Protocol` says.  A gray original
+stays gray all the way.
 """
 
 import threading
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from sr_cli import metrics, picture
 from sr_cli.bench.perceptual import NotComputedError, PerceptualName, open_metric
-from sr_cli.bench.protocol import PERCEPTUAL, STANDARD, Protocol
+from sr_cli.bench.protocol import PERCEPTUAL, STANDARD, Protocol, Reduction
+from sr_cli.bench.reduction import reduce
 from sr_cli.bench.rivals import DEFAULT_SCALE, RanOn, Rival
-from sr_cli.degrade import crop_to_multiple, downscale
+from sr_cli.degrade import crop_to_multiple
 from sr_cli.errors import DataError
 from sr_cli.picture import Picture
 from sr_cli.upscale import Upscaler
@@ -75,7 +76,10 @@ class ImageScore:
 
 
 def load_pair(
-    path: Path, scale: int = DEFAULT_SCALE, border: int | None = None
+    path: Path,
+    scale: int = DEFAULT_SCALE,
+    border: int | None = None,
+    reduction: Reduction = "matlab",
 ) -> BenchPair:
     """Read an original and make its small picture.
 
@@ -93,7 +97,7 @@ def load_pair(
             f"{path} is too small to measure on",
             f"Leave out pictures below {least + scale} pixels",
         )
-    return BenchPair(path.name, high, Picture(downscale(high, scale)))
+    return BenchPair(path.name, high, Picture(reduce(high, scale, reduction)))
 
 
 def load_pairs(
@@ -199,11 +203,22 @@ def perceive(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Results of earlier runs, and where new ones go."""
+    """Results of earlier runs, by the sha256 of an original's file."""
 
     find: Callable[[str, Rival], ImageScore | None] = lambda *_: None
-    """By the sha256 of an original's file."""
     keep: Callable[[ImageScore, Rival], None] = lambda *_: None
+    find_pixels: Callable[[str, Rival], NDArray[np.uint8] | None] = lambda *_: None
+    """Upscaled, (H, W, C), C = 1 for gray."""
+    keep_pixels: Callable[[str, Rival, NDArray[np.uint8]], None] = lambda *_: None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Upscaled:
+    """One result, before it is forgotten."""
+
+    pair: BenchPair
+    pixels: NDArray[np.uint8]
+    """(H, W, C), C = 1 for gray."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +229,8 @@ class Conduct:
     """Pictures that are read and scored at once; only one is upscaled at a time."""
     offline: bool = False
     known: Known = Known()
-    on_result: Callable[[BenchPair, ImageScore, NDArray[np.uint8]], None] | None = None
-    """Shown every result, from several threads, and then none is taken from `known`."""
+    on_result: Callable[[ImageScore, Upscaled | None], None] = lambda *_: None
+    """Shown every result, from several threads; None if its score was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,18 +247,24 @@ class _Measurement:
     def of(self, path: Path) -> list[ImageScore]:
         """Score every rival on one file."""
         digest, conduct = file_sha256(path), self.conduct
-        known: list[ImageScore | None] = [None] * len(self.rivals)
-        if conduct.on_result is None:
-            known = [conduct.known.find(digest, rival) for rival in self.rivals]
-        if all(known):
-            return [replace(score, file=path.name) for score in known if score]
-        pair = load_pair(path, self.scale, self.protocol.border)
-        return [
-            replace(score, file=path.name) if score else self._one(pair, rival, digest)
-            for rival, score in zip(self.rivals, known, strict=True)
-        ]
+        pair, scores = None, []
+        for rival in self.rivals:
+            score, upscaled = conduct.known.find(digest, rival), None
+            if score is None:
+                pair = pair or self.pair(path)
+                score, upscaled = self._one(pair, rival, digest)
+            scores.append(replace(score, file=path.name))
+            conduct.on_result(scores[-1], upscaled)
+        return scores
 
-    def _one(self, pair: BenchPair, rival: Rival, digest: str) -> ImageScore:
+    def pair(self, path: Path) -> BenchPair:
+        """Load one file as the protocol has it."""
+        asked = self.protocol
+        return load_pair(path, self.scale, asked.border, asked.reduction)
+
+    def _one(
+        self, pair: BenchPair, rival: Rival, digest: str
+    ) -> tuple[ImageScore, Upscaled]:
         with self.turn:
             rival.prepare()
             began = time.perf_counter()
@@ -261,9 +282,7 @@ class _Measurement:
             *(seconds, ran_on, digest, missing),
         )
         self.conduct.known.keep(score, rival)
-        if self.conduct.on_result is not None:
-            self.conduct.on_result(pair, score, result)
-        return score
+        return score, Upscaled(pair, result)
 
 
 _PLAIN = Conduct()

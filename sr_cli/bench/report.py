@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sr_cli import __version__
 from sr_cli.bench.perceptual import library_version
-from sr_cli.bench.protocol import PERCEPTUAL, STANDARD, Protocol
+from sr_cli.bench.protocol import PERCEPTUAL, REDUCTION_FACTS, STANDARD, Protocol
 from sr_cli.bench.published import differences, figures_by_column, published_for
 from sr_cli.bench.quality import ImageScore, Scores, mean_scores
 from sr_cli.bench.rivals import Rival
@@ -91,7 +91,7 @@ def _protocol(result: Result) -> Json:
     asked = result.protocol
     facts: dict[str, object] = {
         "scale": result.scale,
-        "kernel": "bicubic a=-0.5, antialiased, symmetric edges, 8 bits (as MATLAB)",
+        "kernel": REDUCTION_FACTS[asked.reduction],
         "channel": "Y of ITU-R BT.601, 16-235; *_rgb: R, G and B",
         "border": asked.border_at(result.scale),
         "gray": "as gray; *_gray_as_rgb: made RGB first, then Y",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sr_cli import __version__
-from sr_cli.bench.protocol import Column, columns
+from sr_cli.bench.protocol import REDUCTION_FACTS, STANDARD, Column, columns
 from sr_cli.bench.published import differences, figures_by_column, published_for
 from sr_cli.bench.quality import Scores
 from sr_cli.bench.report import ModelScore, Result
@@ -64,6 +64,8 @@ def _protocol_note(result: Result, *, gray: bool) -> str:
             if protocol.gray_as_gray
             else "\ngray as RGB"
         )
+    if protocol.reduction != STANDARD.reduction:
+        note += f"\nlow-resolution pictures: {REDUCTION_FACTS[protocol.reduction]}"
     return note
 
 
@@ -141,10 +143,9 @@ def _markdown(result: Result, *, published: bool) -> str:
         for cells in (table.columns, rules, *table.rows)
     ]
     lines += ["", *(f"- {note}" for n in table.notes for note in n.split("\n"))]
-    lines.append(
-        "- low-resolution pictures: MATLAB's bicubic, antialiased; mean of the "
-        f"pictures' figures; srup {__version__}"
-    )
+    if result.protocol.reduction == STANDARD.reduction:
+        lines.append(f"- low-resolution pictures: {REDUCTION_FACTS['matlab']}")
+    lines.append(f"- mean of the pictures' figures; srup {__version__}")
     lines.append(f"- data: sha256 `{result.sha256}`")
     lines += [f"- {r.id}: sha256 `{r.sha256}`" for r in result.models if r.sha256]
     return "\n".join(lines) + "\n"
@@ -173,7 +174,7 @@ def to_csv(results: Sequence[Result]) -> str:
         [
             *("dataset", "model", "file", "height", "width", "gray", *keys, "seconds"),
             *("engine", "device", "precision", "data_sha256", "weights_sha256"),
-            *("scale", "border", "srup"),
+            *("scale", "border", "kernel", "srup"),
         ]
     )
     for result in results:
@@ -189,7 +190,8 @@ def to_csv(results: Sequence[Result]) -> str:
                         f"{image.seconds:.6f}",
                         *((ran.engine, ran.device, ran.precision) if ran else [""] * 3),
                         *(image.sha256, row.sha256 or "", result.scale),
-                        *(result.protocol.border_at(result.scale), __version__),
+                        result.protocol.border_at(result.scale),
+                        *(result.protocol.reduction, __version__),
                     ]
                 )
     return text.getvalue()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
 
 _DEFAULT = "pictures"
 _ALL = "all"
-_NAME = 16  # characters of a model's name that stay in one line
+_NAME = 18  # characters of a model's name that stay in one line
 _UNBOUNDED = 1000  # characters, wider than any table
+_DIGITS = 12  # of a sha256, enough to tell files apart; reports have all 64
 
 
-def _table(result: "Result", *, published: bool) -> "Table":
+def _table(result: "Result", *, published: bool) -> "tuple[Table, int]":
+    """Lay out the table, and say how many characters narrower it may become."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -41,32 +44,34 @@ def _table(result: "Result", *, published: bool) -> "Table":
     from sr_cli.bench.tables import grid
 
     cells = grid(result, published=published)
+    digests = [f"data {result.sha256[:_DIGITS]}"]
+    digests += [f"{m.id} {m.sha256[:_DIGITS]}" for m in result.models if m.sha256]
     table = Table(
         box=SIMPLE_HEAD,
         title=Text(cells.title),
-        caption=Text("\n".join(cells.notes)),
+        caption=Text("\n".join([*cells.notes, f"sha256: {', '.join(digests)}"])),
     )
-    widest = max(len(row[0]) for row in cells.rows)
-    first, *figures, last = cells.columns
-    table.add_column(first, overflow="fold", min_width=min(widest, _NAME))
-    for title in figures:
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column(last, overflow="fold", min_width=len("bfloat16"))
-    for row in cells.rows:
-        table.add_row(*map(Text, row))
-    return table
+    *fixed, last = cells.columns
+    # Rich cuts cells short where two columns may become narrower: only one may.
+    for number, title in enumerate(fixed):
+        table.add_column(title, justify="right" if number else "left", no_wrap=True)
+    ends = [last, *(row[-1] for row in cells.rows)]
+    longest = max(len(word) for end in ends for word in end.split())
+    table.add_column(last, overflow="fold", min_width=longest)
+    for name, *rest in cells.rows:
+        table.add_row(*map(Text, ("\n".join(wrap(name, _NAME)), *rest)))
+    return table, max(map(len, ends)) - longest
 
 
 def _print_table(result: "Result", *, published: bool) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
-    table, console = _table(result, published=published), Console()
+    (table, spare), console = _table(result, published=published), Console()
     unbounded = console.options.update(width=_UNBOUNDED)
-    wanted = Measurement.get(console, unbounded, table)
+    wanted = Measurement.get(console, unbounded, table).maximum
     # Lines that a narrow terminal breaks are better than figures cut short.
-    fits = wanted.minimum <= console.width
-    Console(width=console.width if fits else wanted.maximum).print(table)
+    Console(width=max(console.width, wanted - spare)).print(table)
 
 
 def _datasets(
@@ -219,9 +224,10 @@ def pictures(
       srup bench bsd100 --metric psnr --metric daala --channel rgb
       srup bench bsd100 --json - > bsd100.json
     """
-    from sr_cli.bench.gallery import Gallery
+    from sr_cli.bench.gallery import MOST, Gallery
     from sr_cli.bench.quality import Conduct, Known
     from sr_cli.bench.results_cache import results_of
+    from sr_cli.cli.console import progress_bar
     from sr_cli.cli.downloads import obtainer
 
     if baselines_only:
@@ -239,10 +245,11 @@ def pictures(
     results: list[Result] = []
     galleries = []
     for dataset in datasets:
-        gallery = Gallery(len(rivals))
-        on_result = gallery.show if reporting.html_file else None
-        conduct = Conduct(jobs, running.offline, known, on_result)
+        gallery = Gallery(len(rivals), MOST if reporting.html_file else 0)
+        conduct = Conduct(jobs, running.offline, known, gallery.show)
         found = _measure(dataset, rivals, scale, comparing, conduct, quiet=quiet)
+        with progress_bar("page", "pictures", quiet=quiet) as on_picture:
+            gallery.complete(found, dataset.files, rivals, known, on_picture)
         results.append(found)
         galleries.append(gallery)
         if not reporting.alone:

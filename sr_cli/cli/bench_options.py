@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _STANDARD = "-"
 # As in sr_cli.bench.protocol; the test compares.
 METRICS = ("psnr", "ssim", "daala", "lpips", "dists", "niqe")
+KERNELS = ("matlab", "pillow", "opencv", "area", "lanczos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Comparing:
     channel: str
     border: int | None
     gray: str
+    kernel: str
     published: bool
 
     @property
@@ -35,7 +37,8 @@ class Comparing:
         from sr_cli.bench.protocol import Protocol
 
         # In one order, so that results are found again however they are asked for.
-        # Click has checked `channel` against the choices, which mypy can't know.
+        # Click has checked `channel` and `kernel` against the choices, which mypy can't
+        # know.
         channels = ("y", "rgb") if self.channel == "both" else (self.channel,)
         wanted = {*self.metrics, "daala"} if self.published else set(self.metrics)
         return Protocol(
@@ -43,6 +46,7 @@ class Comparing:
             channels,  # type: ignore[arg-type]
             self.border,
             self.gray == "gray",
+            self.kernel,  # type: ignore[arg-type]
         )
 
 
@@ -79,13 +83,21 @@ comparing_options = packed(
         help="Compare a gray picture as it is, as MATLAB code does, or made RGB.",
     ),
     click.option(
+        "--kernel",
+        type=click.Choice(KERNELS),
+        default="matlab",
+        show_default=True,
+        help="Whose kernel makes the small pictures: MATLAB's, Pillow's or OpenCV's "
+        "bicubic, area for plain means, or MATLAB's lanczos3.",
+    ),
+    click.option(
         "--published",
         is_flag=True,
         help="Show what others have published beside ours, marked ≠ where the "
         "protocol differs; adds daala.",
     ),
 )
-"""--metric, --channel, --border, --gray and --published."""
+"""--metric, --channel, --border, --gray, --kernel and --published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +185,7 @@ reporting_options = packed(
         metavar="FILE",
         type=click.Path(path_type=Path),
         help="Write a page with the tables and the pictures, to be looked at in a "
-        "browser, to FILE; it upscales them all again.",
+        "browser, to FILE.",
     ),
 )
 """--json, --markdown, --csv and --html."""

@@ -155,6 +155,20 @@ def test_metrics_channels_border_and_the_gray_rule(photos):
     assert "(as" not in out
 
 
+def test_the_kernel_is_asked_for_and_told(photos):
+    arguments = (photos, "--baselines-only")
+    usual, other = (
+        json.loads(run(*arguments, *more, "--json", "-")[0])
+        for more in ((), ("--kernel", "opencv"))
+    )
+    assert "MATLAB" in usual["protocol"]["kernel"]
+    assert "OpenCV" in other["protocol"]["kernel"]
+    assert usual["models"][1]["psnr_y"] > other["models"][1]["psnr_y"] + 0.1
+    out, _ = run(*arguments, "--kernel", "opencv")
+    assert "OpenCV's bicubic" in out
+    assert usual["protocol"]["data_sha256"][:12] in out
+
+
 def test_what_cannot_be_computed_is_named_and_no_number(photos):
     arguments = (photos, "--baselines-only", "--metric", "niqe", "--offline")
     out, _ = run(*arguments)
@@ -181,13 +195,18 @@ def test_published_figures_beside_ours(photos, tmp_path):
     assert {"method", "source", "psnr_y", "differences"} <= set(found["published"][0])
 
 
-def test_no_figure_is_cut_short_in_a_narrow_terminal(photos, tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")
+@pytest.mark.parametrize("columns", [40, 99, 100, 101, 102, 103, 110])
+def test_nothing_is_cut_short_in_a_narrow_terminal(
+    columns, photos, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
     photos.rename(tmp_path / "Set14")
     arguments = ("--baselines-only", "--published", "--channel", "both", "-q")
     out, _ = run("set14", "--data", tmp_path, *arguments)
     assert "…" not in out
     for words in ("SRResNet-VGG22", "PSNR RGB dB", "SSIM (daala)", "0.7397"):
+        assert words in out
+    for words in ("Lornatang", "trevor-m", "sgrvinod", "(2017),"):
         assert words in out
 
 
@@ -289,6 +308,7 @@ def test_a_folder_called_like_a_command(photos, tmp_path, monkeypatch):
 
 def test_the_command_offers_every_metric():
     assert bench_options.METRICS == protocol.METRICS
+    assert tuple(protocol.REDUCTION_FACTS) == bench_options.KERNELS
 
 
 def test_help_names_the_measurements():

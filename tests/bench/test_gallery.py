@@ -6,19 +6,22 @@ import pytest
 
 from sr_cli.bench.gallery import LOW, TRUTH, Gallery, to_html
 from sr_cli.bench.protocol import Protocol
-from sr_cli.bench.quality import Conduct, measure
+from sr_cli.bench.quality import Conduct, Known, measure
 from sr_cli.bench.report import summarise
-from sr_cli.bench.rivals import baselines
+from sr_cli.bench.results_cache import results_of
+from sr_cli.bench.rivals import Rival, baselines
 
 PROTOCOL = Protocol(("psnr", "ssim", "daala"))
 
 
-def measured(photos, gallery):
-    rivals = baselines()
-    conduct = Conduct(jobs=2, on_result=gallery.show)
+def measured(photos, gallery, rivals=None, known=None):
+    rivals, known = rivals or baselines(), known or Known()
+    conduct = Conduct(jobs=2, known=known, on_result=gallery.show)
     files = sorted(photos.iterdir())
     images = list(measure(files, rivals, 4, PROTOCOL, conduct))
-    return summarise("photos", 4, rivals, images, PROTOCOL)
+    result = summarise("photos", 4, rivals, images, PROTOCOL)
+    gallery.complete(result, files, rivals, known)
+    return result
 
 
 def test_every_version_of_a_picture_with_its_figures(photos):
@@ -62,3 +65,40 @@ def test_perception_is_drawn_where_it_was_computed(name, photos):
         for row in result.models
     )
     assert drawn in to_html([replace(result, models=models)], [gallery])
+
+
+def test_what_was_shown_is_not_upscaled_again(photos):
+    made = []
+
+    def upscale(low):
+        made.append(low)
+        return nearest.upscale(low)
+
+    nearest = baselines()[0]
+    rivals = [nearest, Rival("mine", upscale, "cd" * 32)]
+    known = results_of(PROTOCOL, 4, "auto")
+    first = Gallery(2)
+    pages = [to_html([measured(photos, first, rivals, known)], [first])]
+    assert len(made) == 3
+    again = Gallery(2)
+    pages.append(to_html([measured(photos, again, rivals, known)], [again]))
+    assert len(made) == 3
+    assert pages[0] == pages[1]
+
+
+def test_scores_alone_are_known_of_a_picture_that_now_comes_to_be_shown(photos):
+    made = []
+
+    def upscale(low):
+        made.append(low)
+        return nearest.upscale(low)
+
+    nearest = baselines()[0]
+    rivals = [nearest, Rival("mine", upscale, "cd" * 32)]
+    known = results_of(PROTOCOL, 4, "auto")
+    measured(photos, Gallery(2, most=0), rivals, known)
+    assert len(made) == 3
+    one = Gallery(2, most=1)
+    (exhibit,) = one.exhibits(measured(photos, one, rivals, known))
+    assert len(made) == 4
+    assert exhibit.versions[-1].pixels.shape == exhibit.versions[0].pixels.shape

@@ -16,6 +16,7 @@ from sr_cli.bench.quality import (
     mean_scores,
     measure,
 )
+from sr_cli.bench.reduction import reduce
 from sr_cli.bench.rivals import Rival, baselines
 from sr_cli.degrade import downscale
 from sr_cli.engines import EngineChoice
@@ -121,11 +122,11 @@ def test_every_rival_is_scored_on_every_picture(photos):
 def test_each_picture_is_read_and_made_small_once(photos, monkeypatch):
     made = []
 
-    def counted(high, scale):
+    def counted(high, scale, reduction):
         made.append(scale)
-        return downscale(high, scale)
+        return reduce(high, scale, reduction)
 
-    monkeypatch.setattr(quality, "downscale", counted)
+    monkeypatch.setattr(quality, "reduce", counted)
     list(measure(sorted(photos.iterdir()), baselines(2), 2))
     assert made == [2, 2, 2]
 

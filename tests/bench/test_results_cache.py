@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from sr_cli.bench import results_cache
@@ -40,6 +41,7 @@ def test_a_model_is_its_weights_and_not_its_name():
     [
         {"protocol": Protocol(("psnr", "ssim", "daala"))},
         {"protocol": Protocol(border=0)},
+        {"protocol": Protocol(reduction="pillow")},
         {"protocol": Protocol(gray_as_gray=False)},
         {"scale": 2},
         {"running": "float32"},
@@ -93,3 +95,20 @@ def test_a_picture_that_changed_is_measured_again(photos):
     path.write_bytes((photos / "c.png").read_bytes())
     (after,) = measure([path], [nearest], conduct=conduct)
     assert (before.height, after.height) == (44, 32)
+
+
+def test_pixels_do_not_depend_on_what_is_measured():
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    results().keep_pixels("ab" * 32, MINE, pixels)
+    other = results(protocol=Protocol(("psnr", "daala"), border=0))
+    np.testing.assert_array_equal(other.find_pixels("ab" * 32, MINE), pixels)
+    for changes in ({"protocol": Protocol(reduction="area")}, {"running": "float32"}):
+        assert results(**changes).find_pixels("ab" * 32, MINE) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x89PNG\r\n\x1a\n"])
+def test_damaged_pixels_are_as_good_as_none(damage, own_cache):
+    results().keep_pixels("ab" * 32, MINE, np.zeros((4, 4, 1), np.uint8))
+    (path,) = (own_cache / "bench").iterdir()
+    path.write_bytes(damage)
+    assert results().find_pixels("ab" * 32, MINE) is None
