@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 
 from sr_cli import __version__
 from sr_cli.bench.protocol import PERCEPTUAL, columns
-from sr_cli.bench.quality import BenchPair, ImageScore, Known, Upscaled, load_pair
+from sr_cli.bench.quality import (
+    BenchPair,
+    ImageScore,
+    Known,
+    Upscaled,
+    load_pair,
+    made_by,
+)
 from sr_cli.bench.report import Result
-from sr_cli.bench.rivals import Rival
+from sr_cli.bench.rivals import ORIGINAL, Rival
 from sr_cli.bench.tables import figure, grid
 from sr_cli.viewer.exhibits import Exhibit, Plot, Point, Table, Version
 from sr_cli.viewer.page import build
@@ -21,7 +28,7 @@ from sr_cli.viewer.page import build
 MOST = 24
 """Pictures shown of one set: those of large sets don't fit into a page."""
 
-TRUTH, LOW = "original", "low resolution"
+TRUTH, LOW = ORIGINAL, "low resolution"
 
 
 @dataclass(slots=True)
@@ -91,12 +98,14 @@ class Gallery:
         for done, one in enumerate(self._kept, 1):
             one.pair = one.pair or load_pair(paths[one.file], *how)
             for rival in rivals:
+                if rival.upscale is None:
+                    continue
                 digest = one.scores[rival.id].sha256
                 pixels = one.pixels.get(rival.id)
                 if pixels is None:
                     pixels = known.find_pixels(digest, rival)
                 if pixels is None or pixels.shape != one.pair.high.shape:
-                    pixels = rival.upscale(one.pair.low).pixels
+                    pixels = made_by(rival, one.pair).pixels
                 one.pixels[rival.id] = pixels
                 known.keep_pixels(digest, rival, pixels)
             on_picture(done, len(self._kept))
@@ -108,15 +117,23 @@ class Gallery:
         for one in self._kept:
             if one.pair is None:
                 continue
+            figures = {
+                name: {
+                    column.title: value
+                    for column in shown
+                    if (value := figure(score.scores, column.key)) is not None
+                }
+                for name, score in one.scores.items()
+            }
             versions = [
-                Version(TRUTH, one.pair.high),
+                Version(TRUTH, one.pair.high, figures.get(ORIGINAL, {})),
                 Version(LOW, one.pair.low.pixels),
             ]
-            for row in result.models:
-                scores = one.scores[row.id].scores
-                found = {c.title: figure(scores, c.key) for c in shown}
-                figures = {title: f for title, f in found.items() if f is not None}
-                versions.append(Version(row.id, one.pixels[row.id], figures))
+            versions += [
+                Version(row.id, one.pixels[row.id], figures[row.id])
+                for row in result.models
+                if row.id != ORIGINAL
+            ]
             made.append(Exhibit(f"{result.dataset} / {one.file}", versions, TRUTH))
         return made
 
@@ -142,12 +159,18 @@ def _plot(result: Result) -> Plot | None:
             for row, value in found
             if value is not None
         ]
+        beyond = [
+            f"{row.id}: {name.upper()} {value:.2f}"
+            for row, value in found
+            if value is not None and math.isinf(row.scores.psnr_y)
+        ]
         if points:
             return Plot(
                 f"{result.dataset}: perception and distortion",
                 "PSNR dB (more is truer)",
                 f"{name.upper()} (less looks better)",
                 points,
+                "; ".join(beyond),
             )
     return None
 

@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_cli.bench.protocol import PerceptualName
+from sr_cli.bench.protocol import ONE_SIDED, PerceptualName
 
 __all__ = ["NotComputedError", "PerceptualName", "library_version", "open_metric"]
 
 Metric = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
 """Takes an original and a result, (H, W, 1 or 3) both."""
 
-_ONE_SIDED = ("niqe",)  # judge the result alone
 _turn = threading.Lock()  # its networks are shared by threads
 
 
@@ -86,7 +85,7 @@ def open_metric(name: PerceptualName, *, offline: bool = False) -> Metric:
     def compute(high: NDArray[np.uint8], result: NDArray[np.uint8]) -> float:
         import torch
 
-        pair = (result,) if name in _ONE_SIDED else (result, high)
+        pair = (result,) if name in ONE_SIDED else (result, high)
         planes = [
             np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1)
             for pixels in pair

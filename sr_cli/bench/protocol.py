@@ -8,6 +8,9 @@ Reduction = Literal["matlab", "pillow", "opencv", "area", "lanczos"]
 PerceptualName = Literal["lpips", "dists", "niqe"]
 PERCEPTUAL: tuple[PerceptualName, ...] = get_args(PerceptualName)
 
+ONE_SIDED: tuple[PerceptualName, ...] = ("niqe",)
+"""Those that judge a result without its original, so that the original has one, too."""
+
 METRICS = ("psnr", "ssim", "daala", *PERCEPTUAL)
 """PSNR, Wang's SSIM, the SRGAN paper's SSIM, and what other libraries compute."""
 

@@ -100,6 +100,15 @@ def load_pair(
     return BenchPair(path.name, high, Picture(reduce(high, scale, reduction)))
 
 
+def made_by(rival: Rival, pair: BenchPair) -> Picture:
+    """Return what `rival` makes of the small picture, or the original itself.
+
+    Raises:
+        SrupError: whatever upscaling raises.
+    """
+    return Picture(pair.high) if rival.upscale is None else rival.upscale(pair.low)
+
+
 def load_pairs(
     files: Sequence[Path],
     scale: int = DEFAULT_SCALE,
@@ -268,7 +277,7 @@ class _Measurement:
         with self.turn:
             rival.prepare()
             began = time.perf_counter()
-            result = rival.upscale(pair.low).pixels
+            result = made_by(rival, pair).pixels
             seconds, ran_on = time.perf_counter() - began, rival.ran_on()
         border = self.protocol.border_at(self.scale)
         scores = compare(pair.high, result, border, self.protocol)

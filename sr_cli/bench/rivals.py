@@ -11,6 +11,7 @@ from sr_cli.upscale import Upscaler
 from sr_cli.weights import Model
 
 BASELINES: tuple[Kernel, ...] = ("nearest", "bicubic", "lanczos")
+ORIGINAL = "original"
 DEFAULT_SCALE = 4
 
 
@@ -28,7 +29,8 @@ class Rival:
     """Something that upscales, under the name that the report gives it."""
 
     id: str
-    upscale: Callable[[Picture], Picture]
+    upscale: Callable[[Picture], Picture] | None
+    """None for the original itself."""
     sha256: str | None = None
     """Of a model's weights; None for interpolation."""
     ran_on: Callable[[], RanOn | None] = lambda: None
@@ -49,6 +51,11 @@ def baselines(scale: int = DEFAULT_SCALE) -> list[Rival]:
         Rival(kernel, partial(interpolate, scale=scale, kernel=kernel))
         for kernel in BASELINES
     ]
+
+
+def original() -> Rival:
+    """Return the original as one more row, for what is measured without it."""
+    return Rival(ORIGINAL, None)
 
 
 def common_scale(models: Sequence[Model]) -> int:
@@ -76,7 +83,8 @@ def from_models(
     rivals: dict[str, Rival] = {}
     for model in models:
         name = model.id
-        if name in rivals or name in BASELINES:  # a file's stem may be anything
+        # A file's stem may be anything.
+        if name in rivals or name in (*BASELINES, ORIGINAL):
             name = f"{model.id}@{model.sha256[:8]}"
         twin = rivals.get(model.id)
         if name in rivals or (twin and twin.sha256 == model.sha256):

@@ -140,16 +140,20 @@ def _measure(
     return summarise(dataset.id, scale, rivals, images, protocol)
 
 
-def _rivals(running: Running, models: Sequence[str], *, quiet: bool) -> Any:
+def _rivals(
+    running: Running, models: Sequence[str], metrics: Sequence[str], *, quiet: bool
+) -> "tuple[int, list[Rival]]":
     """Return the scale and who takes part."""
-    from sr_cli.bench.rivals import baselines, common_scale, from_models
+    from sr_cli.bench.protocol import ONE_SIDED
+    from sr_cli.bench.rivals import baselines, common_scale, from_models, original
     from sr_cli.cli.console import say
 
     loaded = [running.load(name) for name in _model_names(models)]
     scale = common_scale(loaded)
     on_say = (lambda _: None) if quiet else say
     opened = from_models(loaded, lambda model: running.open(model, on_say))
-    return scale, baselines(scale) + opened
+    alone = [original()] if set(ONE_SIDED) & set(metrics) else []
+    return scale, baselines(scale) + opened + alone
 
 
 @click.command(_DEFAULT)
@@ -237,7 +241,7 @@ def pictures(
     reporting.check()
     obtain = obtainer(quiet=quiet, offline=running.offline)
     datasets = _datasets(sets, data, obtain, quiet=quiet)
-    scale, rivals = _rivals(running, models, quiet=quiet)
+    scale, rivals = _rivals(running, models, comparing.metrics, quiet=quiet)
     known = Known()
     if not no_cache:
         asked = replace(running, offline=False)  # which changes no figure

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sr_cli import picture
-from sr_cli.bench.quality import BenchPair, load_pair
-from sr_cli.bench.rivals import Rival, interpolate
+from sr_cli.bench.quality import BenchPair, load_pair, made_by
+from sr_cli.bench.rivals import Rival, interpolate, original
 from sr_cli.datasets import Dataset
 from sr_cli.degrade import Kernel
 from sr_cli.errors import DataError
@@ -22,7 +22,6 @@ from sr_cli.mos.page import static_page
 from sr_cli.mos.study import (
     CONSENT,
     KEY,
-    ORIGINAL,
     PAGE,
     PICTURES,
     PUBLIC,
@@ -64,8 +63,8 @@ def make_study(
     `on_progress(done, total)` counts pictures that were written.
 
     Raises:
-        DataError: the folder has something in it, can't be written, two sets share a
-            name, or more items should repeat than there are.
+        DataError: the folder has something in it, can't be written, two sets or two
+            versions share a name, or more items should repeat than there are.
         PictureError, ModelError, OutOfMemoryError: as reading and upscaling.
     """
     versions = _versions(plan)
@@ -84,7 +83,7 @@ def make_study(
         for set_id, path in files:
             pair = load_pair(path, plan.scale)
             for version in source.sample(versions, len(versions)):
-                name = _write(_version(pair, version), pictures)
+                name = _write(made_by(version, pair), pictures)
                 origins[name] = Origin(set_id, path.name, version.id)
                 on_progress(len(origins), total)
         repeats = plan.repeats
@@ -118,7 +117,7 @@ def _versions(plan: Plan) -> list[Rival]:
         Rival(kernel, partial(interpolate, scale=plan.scale, kernel=kernel))
         for kernel in _PLAIN
     ]
-    return [*plain, *plan.models, Rival(ORIGINAL, lambda low: low)]
+    return [*plain, *plan.models, original()]
 
 
 def _check(plan: Plan, folder: Path, total: int) -> None:
@@ -130,6 +129,12 @@ def _check(plan: Plan, folder: Path, total: int) -> None:
     if len(set(ids)) < len(ids):
         raise DataError(
             "Two sets have the same name", "Rename a folder, or name it once"
+        )
+    ids = [version.id for version in _versions(plan)]
+    if len(set(ids)) < len(ids):
+        raise DataError(
+            "Two versions have the same name (nearest, bicubic and original are taken)",
+            "Rename the file of weights",
         )
     if plan.repeats is not None and plan.repeats > total:
         raise DataError(
@@ -143,12 +148,6 @@ def _check(plan: Plan, folder: Path, total: int) -> None:
             f"{seen[0]} would calibrate raters and be rated, too",
             "Calibrate with other pictures than those of the study",
         )
-
-
-def _version(pair: BenchPair, version: Rival) -> Picture:
-    if version.id == ORIGINAL:
-        return Picture(pair.high)
-    return version.upscale(pair.low)
 
 
 def _write_samples(pair: BenchPair, scale: int, folder: Path) -> Iterator[Sample]:

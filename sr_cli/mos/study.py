@@ -26,7 +26,6 @@ PAGE = "index.html"
 
 FORMAT = "srup-mos-1"
 SCORES = (1, 2, 3, 4, 5)
-ORIGINAL = "original"
 
 _NAME = re.compile(r"[0-9a-f]{16}")
 

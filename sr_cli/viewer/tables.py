@@ -82,7 +82,7 @@ def _by_figure(exhibits: Sequence[Exhibit], figure: str) -> str:
     )
     return (
         f'<div class="wide" data-figure="{text(figure)}"><table>'
-        f"<caption>{text(figure)}</caption><thead><tr>"
+        f'<caption class="spoken">{text(figure)}</caption><thead><tr>'
         f'<th scope="col">Picture</th>{head}<th scope="col">Difference</th></tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
     )

@@ -176,6 +176,7 @@ def test_what_cannot_be_computed_is_named_and_no_number(photos):
     found = json.loads(run(*arguments, "--json", "-")[0])
     assert "pyiqa" in found["not_computed"]["niqe"]
     assert all("niqe" not in row for row in found["models"])
+    assert [row["id"] for row in found["models"]][-1] == "original"
 
 
 def test_published_figures_beside_ours(photos, tmp_path):

@@ -9,7 +9,7 @@ from sr_cli.bench.protocol import Protocol
 from sr_cli.bench.quality import Conduct, Known, measure
 from sr_cli.bench.report import summarise
 from sr_cli.bench.results_cache import results_of
-from sr_cli.bench.rivals import Rival, baselines
+from sr_cli.bench.rivals import Rival, baselines, original
 
 PROTOCOL = Protocol(("psnr", "ssim", "daala"))
 
@@ -102,3 +102,11 @@ def test_scores_alone_are_known_of_a_picture_that_now_comes_to_be_shown(photos):
     (exhibit,) = one.exhibits(measured(photos, one, rivals, known))
     assert len(made) == 4
     assert exhibit.versions[-1].pixels.shape == exhibit.versions[0].pixels.shape
+
+
+def test_an_original_that_is_measured_is_shown_once(photos):
+    gallery, rivals = Gallery(2), [baselines()[0], original()]
+    for exhibit in gallery.exhibits(measured(photos, gallery, rivals)):
+        labels = [version.label for version in exhibit.versions]
+        assert labels == [TRUTH, LOW, "nearest"]
+        assert exhibit.versions[0].figures["SSIM"] == pytest.approx(1.0)

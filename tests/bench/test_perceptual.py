@@ -1,5 +1,6 @@
 """Metrics of another library: what happens without it, and what it is handed."""
 
+import math
 import sys
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
@@ -10,8 +11,8 @@ import pytest
 from sr_cli.bench import perceptual
 from sr_cli.bench.perceptual import NotComputedError, open_metric
 from sr_cli.bench.protocol import PERCEPTUAL, Protocol
-from sr_cli.bench.quality import Conduct, mean_scores, measure, perceive
-from sr_cli.bench.rivals import baselines
+from sr_cli.bench.quality import Conduct, load_pair, mean_scores, measure, perceive
+from sr_cli.bench.rivals import baselines, original
 
 HIGH = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 
@@ -102,3 +103,14 @@ def test_a_figure_that_one_picture_lacks_has_no_mean(library, photos):
     assert "too small" in scored.c.not_computed["niqe"]
     assert mean_scores(images).more == {}
     assert mean_scores([scored.a]).more == {"niqe": 4.0}
+
+
+def test_the_original_has_a_row_of_its_own(library, photos):
+    library.answer = lambda tensor: float(tensor.mean())
+    files = sorted(photos.iterdir())
+    protocol = Protocol(("psnr", "niqe"))
+    images = list(measure(files, [original()], 4, protocol))
+    for image, path in zip(images, files, strict=True):
+        inner = load_pair(path).high[4:-4, 4:-4]
+        assert image.scores.more["niqe"] == pytest.approx(inner.mean() / 255, rel=1e-5)
+        assert image.scores.psnr_y == math.inf
