@@ -7,7 +7,9 @@ its body, so that `srup --help` answers at once: torch alone takes over a second
 import signal
 import sys
 import threading
+from collections.abc import Iterable
 from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import click
@@ -89,12 +91,14 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        with StringIO() as stream:
+            error.show(stream)
+            _tell(stream.getvalue().rstrip("\n").split("\n"))
         sys.exit(error.exit_code)
     except SrupError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"Error: {error}", err=True)
+        _tell([f"Error: {error}"])
         sys.exit(1)
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
@@ -104,3 +108,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _tell(lines: Iterable[str]) -> None:
+    """Write lines, but for what a terminal obeys: they quote names, and files."""
+    from sr_cli.cli.sentences import say
+
+    for line in lines:
+        say(line)

@@ -59,7 +59,7 @@ def command(
     from sr_cli.catalog import find_model
     from sr_cli.cli.batch_display import Report
     from sr_cli.cli.batch_session import Session
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
     from sr_cli.picture import check_size
 
     if writing.format_name not in (None, SAME):

@@ -17,15 +17,14 @@ from rich.progress import (
 )
 
 from sr_cli.batch import Advanced, Event, Started, Step
-from sr_cli.cli.console import say
 from sr_cli.cli.reports import (
     job_facts,
     outcome_facts,
     outcome_sentence,
-    printable,
     step_facts,
     step_sentence,
 )
+from sr_cli.cli.sentences import printable, say
 from sr_cli.jobs import Job, Outcome
 
 

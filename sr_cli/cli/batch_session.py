@@ -13,8 +13,9 @@ import click
 from sr_cli import batch
 from sr_cli.batch import Folder, Input, Naming, Place, Records, Request, Settings, Step
 from sr_cli.cli.batch_display import Report, batch_bar
-from sr_cli.cli.console import progress_bar, say
+from sr_cli.cli.console import progress_bar
 from sr_cli.cli.interrupts import Interrupts
+from sr_cli.cli.sentences import say
 from sr_cli.errors import SrupError
 from sr_cli.jobs import Output
 from sr_cli.upscale import Upscaler

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -78,7 +78,7 @@ def _datasets(
     names: Sequence[str], data: Path | None, obtain: "Obtain | None", *, quiet: bool
 ) -> "list[Dataset]":
     """Find every set once; of `all`, those that can be had."""
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
     from sr_cli.datasets import KNOWN_SETS, find_dataset
     from sr_cli.errors import DataError
 
@@ -123,7 +123,8 @@ def _measure(
 ) -> "Result":
     from sr_cli.bench.quality import measure
     from sr_cli.bench.report import summarise
-    from sr_cli.cli.console import progress_bar, say
+    from sr_cli.cli.console import progress_bar
+    from sr_cli.cli.sentences import say
 
     found = len(dataset.files)
     if dataset.expected not in (None, found) and not quiet:
@@ -146,7 +147,7 @@ def _rivals(
     """Return the scale and who takes part."""
     from sr_cli.bench.protocol import ONE_SIDED
     from sr_cli.bench.rivals import baselines, common_scale, from_models, original
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
 
     loaded = [running.load(name) for name in _model_names(models)]
     scale = common_scale(loaded)

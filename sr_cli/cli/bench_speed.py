@@ -115,7 +115,7 @@ def _table(found: "Speed") -> "Table":
 
 
 def _say_growth(scaling: "Scaling", target: Path) -> None:
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
 
     for point in scaling.points:
         if point.not_measured:
@@ -255,7 +255,7 @@ def command(
 
 
 def _warn(found: "Speed") -> None:
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
 
     quietness = found.quietness
     if quietness.method == "cpu time of others":

@@ -150,7 +150,7 @@ def command(
 
 
 def _warn(found: "Throughput") -> None:
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
 
     quietness = found.quietness
     if quietness.method == "cpu time of others":

@@ -43,7 +43,7 @@ def command(
       srup compare photo.png photo_4x.png
       srup compare originals/ srresnet/ srgan/ -o page.html
     """
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
     from sr_cli.viewer.compare import exhibits
     from sr_cli.viewer.page import build
     from sr_cli.viewer.saving import check_page, save_page

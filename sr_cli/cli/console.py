@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,11 +18,6 @@ from rich.progress import (
 
 OnProgress = Callable[[int, int], None]
 OnBytes = Callable[[str, int, int | None], None]
-
-
-def say(sentence: str) -> None:
-    """Tell the user something, on standard error."""
-    click.echo(sentence, err=True)
 
 
 @contextmanager

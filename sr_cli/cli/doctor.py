@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sr_cli.cli.options import debug_option
+from sr_cli.cli.sentences import printable
 
 if TYPE_CHECKING:
     from sr_cli.doctor.examination import Report
@@ -48,8 +49,9 @@ def command(as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(report.facts(), indent=2, allow_nan=False))
     else:
-        text = without_home("\n".join(lines(report)))
-        click.echo(text.encode("ascii", "backslashreplace").decode("ascii"))
+        for line in without_home("\n".join(lines(report))).split("\n"):
+            plain = printable(line).encode("ascii", "backslashreplace")
+            click.echo(plain.decode("ascii"))
     return 1 if report.problems else 0
 
 

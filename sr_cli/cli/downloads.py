@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sr_cli.cli.console import byte_bar, say
+from sr_cli.cli.console import byte_bar
+from sr_cli.cli.sentences import say
 
 if TYPE_CHECKING:
     from sr_cli.datasets import KnownSet, Obtain, Part

@@ -7,6 +7,7 @@ import click
 
 from sr_cli.cli import completers
 from sr_cli.cli.options import debug_option
+from sr_cli.cli.sentences import say
 
 
 @click.command()
@@ -73,8 +74,7 @@ def command(
         click.echo(json.dumps(facts))
     elif not quiet:
         names = " and ".join(str(path) for path in exported.files)
-        click.echo(
+        say(
             f"Wrote {names}.  Results differ from torch's by at most "
-            f"{255 * exported.deviation:.2g} of 255 levels.",
-            err=True,
+            f"{255 * exported.deviation:.2g} of 255 levels."
         )

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sr_cli.cli.console import byte_bar, say
+from sr_cli.cli.console import byte_bar
+from sr_cli.cli.sentences import say
 
 if TYPE_CHECKING:
     from sr_cli.fetch import Telling

@@ -47,8 +47,8 @@ def download(
     if bool(models) == everything:
         raise click.UsageError("Name models, or say --all.")
     from sr_cli import catalog
-    from sr_cli.cli.console import say
     from sr_cli.cli.loading import shown
+    from sr_cli.cli.sentences import say
     from sr_cli.fetch.disk_space import readable
     from sr_cli.models.retrieval import retrieve
 
@@ -89,7 +89,7 @@ def remove(models: tuple[str, ...], yes: bool, as_json: bool) -> None:
     Example:
       srup models remove hf:owner/name
     """
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
     from sr_cli.fetch.disk_space import readable
     from sr_cli.hub.removal import check_removable, remove_cached
     from sr_cli.models.removal import removable
@@ -170,7 +170,7 @@ def push(
       srup models push srgan owner/name
       srup models push runs/mine owner/name --public
     """
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
     from sr_cli.hub.names import PREFIX, parse
     from sr_cli.hub.push import push_files
     from sr_cli.models.publication import prepare

@@ -7,6 +7,7 @@ import click
 
 from sr_cli.cli.models_options import json_option, quiet_option, write_json
 from sr_cli.cli.options import debug_option
+from sr_cli.cli.sentences import answer, say
 
 if TYPE_CHECKING:
     from sr_cli.models.listing import Described, Listed
@@ -134,7 +135,8 @@ def info(model: str, as_json: bool) -> None:
     if as_json:
         write_json(facts)
     else:
-        click.echo("\n".join(_lines(facts)))
+        for line in _lines(facts):
+            answer(line)
 
 
 @click.command()
@@ -160,7 +162,8 @@ def path(model: str | None, as_json: bool) -> None:
         if as_json:
             write_json(places)
         else:
-            click.echo("\n".join(f"{name}: {place}" for name, place in places.items()))
+            for name, place in places.items():
+                answer(f"{name}: {place}")
         return
     _, found = find_weights(model, offline=True)
     if as_json:
@@ -202,13 +205,12 @@ def verify(as_json: bool, quiet: bool) -> int:
             continue
         if not check.ok:
             what = f"has the sha256 {check.found}" if check.found else "is missing"
-            click.echo(
+            say(
                 f"Error: {check.id} {what}, and should have {check.expected} "
-                f"({where or 'nowhere'}). {check.remedy}.",
-                err=True,
+                f"({where or 'nowhere'}). {check.remedy}."
             )
         elif not quiet:
-            click.echo(f"{check.id}: as it should be ({check.found})")
+            answer(f"{check.id}: as it should be ({check.found})")
     if as_json:
         write_json(facts)
     return 1 if failed else 0

@@ -10,4 +10,4 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show only error
 
 def write_json(facts: object) -> None:
     """Write one JSON document to standard output."""
-    click.echo(json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(facts, indent=2, allow_nan=False))

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from sr_cli.cli.options import debug_option
+from sr_cli.cli.sentences import say
 
 
 @click.command()
@@ -55,5 +56,5 @@ def command(
     with progress_bar("Measuring", "results", quiet=quiet) as on_result:
         published = publish(RunFolder(run), target, datasets, notes, on_result)
     if not quiet:
-        click.echo(f"Wrote {published.weights} and {published.card}.", err=True)
+        say(f"Wrote {published.weights} and {published.card}.")
     click.echo(published.sha256)

@@ -1,8 +1,8 @@
 """How a file's outcome is told, in words and in JSON."""
 
-import unicodedata
 from typing import TYPE_CHECKING
 
+from sr_cli.cli.sentences import printable
 from sr_cli.jobs import Job, Outcome
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ _PLANNED: "dict[Verdict, str]" = {
     "leave": "Would skip {source}: {reason}.",
     "fail": "Would fail: {reason}",
 }
-
-_SPELLED = ("Cc", "Cs")  # control characters, and bytes that are no UTF-8
 
 
 def source_name(job: Job) -> str:
@@ -34,17 +32,6 @@ def outcome_sentence(outcome: Outcome) -> str:
     target = "standard output" if job.target is None else job.target
     size = f"{outcome.width}×{outcome.height}"
     return printable(f"{name} → {target} ({size}, {outcome.seconds:.1f} s)")
-
-
-def printable(sentence: str) -> str:
-    """Spell out what a terminal would obey and what no encoding knows.
-
-    Names of files can hold both.
-    """
-    return "".join(
-        ascii(letter)[1:-1] if unicodedata.category(letter) in _SPELLED else letter
-        for letter in sentence
-    )
 
 
 def outcome_facts(outcome: Outcome) -> dict[str, object]:

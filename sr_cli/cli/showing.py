@@ -88,7 +88,7 @@ class Showing:
         overwrite: bool,
     ) -> str:
         from sr_cli import picture
-        from sr_cli.cli.console import say
+        from sr_cli.cli.sentences import say
         from sr_cli.viewer.heat import heat_map
         from sr_cli.viewer.invention import invented
         from sr_cli.weights import load_model

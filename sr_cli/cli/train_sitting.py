@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sr_cli import picture
-from sr_cli.cli.console import progress_bar, say
+from sr_cli.cli.console import progress_bar
 from sr_cli.cli.downloads import obtainer
 from sr_cli.cli.interrupts import Interrupts
+from sr_cli.cli.sentences import say
 from sr_cli.cli.train_display import Display
 from sr_cli.datasets import find_photos
 from sr_cli.engines import EngineChoice

@@ -112,8 +112,9 @@ def command(
     targets = _targets(inputs, output, making.name_suffix + writing.suffix)
     _check_streams(inputs, targets, as_json=writing.as_json)
 
-    from sr_cli.cli.console import progress_bar, say
+    from sr_cli.cli.console import progress_bar
     from sr_cli.cli.reports import outcome_facts, outcome_sentence, source_name
+    from sr_cli.cli.sentences import say
     from sr_cli.errors import SrupError
     from sr_cli.jobs import Job, Outcome, check, run_job
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, responses
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 
@@ -50,7 +50,8 @@ class Telling:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
-        return f"{error.code} {error.reason}"
+        # Not in the server's words, which may hold what a terminal obeys.
+        return f"{error.code} {responses.get(error.code, '')}".strip()
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror

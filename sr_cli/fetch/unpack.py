@@ -22,6 +22,7 @@ from sr_cli.errors import DataError
 from sr_cli.fetch.disk_space import check_space, readable
 
 _BLOCK = 1 << 20
+_LONGEST_HEADER = 1 << 20  # bytes; long names and pax's facts mostly have 100
 _GROWTH = 10  # PNG and JPEG hardly shrink in an archive, and BMP not so much
 
 OnBytes = Callable[[int, int | None], None]
@@ -48,6 +49,24 @@ def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
             yield _Member(info.filename, info.file_size, plain, read)
 
 
+class _Bounded(tarfile.TarInfo):
+    """A member whose long name, which tarfile reads at once, isn't a bomb."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Bounded":
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _HEADERS and found.size > _LONGEST_HEADER:
+            msg = "a header is too long"
+            raise ValueError(msg)
+        return found
+
+
+_HEADERS = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
+
+
 def _open_in_tar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     stream = archive.extractfile(info)
     assert stream is not None  # of all plain files
@@ -69,7 +88,7 @@ def _members(path: Path) -> Iterator[Iterator[_Member]]:
         with zipfile.ZipFile(path) as archive:
             yield _zip_members(archive)
     else:
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, tarinfo=_Bounded) as tar:
             yield _tar_members(tar)
 
 
@@ -204,7 +223,9 @@ def unpack(
     try:
         return _unpack(archive, folder, suffixes, inside, on_bytes)
     except damaged as error:
-        raise _refuse(archive, f"is damaged ({error})") from error
+        # tarfile says in further lines what each of its readers found.
+        reason = str(error).partition(":\n")[0]
+        raise _refuse(archive, f"is damaged ({reason})") from error
     except OSError as error:
         if error.errno is None:  # gzip reports damage so
             raise _refuse(archive, f"is damaged ({error})") from error

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -77,6 +78,9 @@ class Checkpoint:
         if count > storage.count or last >= storage.count:
             raise UnreadableError("a tensor in it is larger than its numbers")
         numbers = np.frombuffer(self.read(storage), dtype)
+        # Beyond the end, `as_strided` would show what else is in memory.
+        if last >= numbers.size:
+            raise UnreadableError("it ends too early")
         if storage.kind == _BFLOAT16:
             numbers = (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
         strides = [stride * numbers.itemsize for stride in tensor.strides]
@@ -119,7 +123,11 @@ def _member(archive: zipfile.ZipFile, name: str, size: int, most: int) -> bytes:
         raise UnreadableError(f"its part {name} is compressed, which torch never does")
     if member.file_size > most or size not in (-1, member.file_size):
         raise UnreadableError(f"its part {name} has the wrong size")
-    return archive.read(member)
+    content = archive.read(member)
+    # A directory may tell two sizes; the smaller one is read, and isn't checked.
+    if len(content) < member.file_size:
+        raise UnreadableError(f"its part {name} has the wrong size")
+    return content
 
 
 @contextmanager
@@ -129,6 +137,10 @@ def _open_zip(path: Path) -> Iterator[Checkpoint]:
         names = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(names) != 1:
             raise UnreadableError("it is a zip archive, but not torch's")
+        entries = archive.infolist()
+        stored = [one for one in entries if one.compress_type == zipfile.ZIP_STORED]
+        if sum(one.file_size for one in stored) > size:
+            raise UnreadableError("its parts lie on one another")
         root = names[0].removesuffix("data.pkl")
         if f"{root}constants.pkl" in archive.namelist():
             raise UnreadableError("it is a TorchScript program, not weights alone")
@@ -137,6 +149,9 @@ def _open_zip(path: Path) -> Iterator[Checkpoint]:
             raise UnreadableError("it was saved on a big-endian machine")
         pickled = read_pickle(io.BytesIO(_member(archive, names[0], -1, LARGEST)))
 
+        # Once, however many tensors share it: 100 MB take 0.16 s, and there is room
+        # for the names of 40,000 tensors.
+        @cache
         def read(storage: Storage) -> bytes:
             name = f"{root}data/{storage.key}"
             return _member(
@@ -179,6 +194,7 @@ def _open_legacy(path: Path) -> Iterator[Checkpoint]:
         stream.seek(beginning.tell())
         places = _places(keys, pickled.storages, stream, size)
 
+        @cache
         def read(storage: Storage) -> bytes:
             stream.seek(places[storage.key])
             return stream.read(storage.count * _dtype(storage).itemsize)

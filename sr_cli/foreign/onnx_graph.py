@@ -29,6 +29,7 @@ _MOST_NODES = 10_000
 Constants = Mapping[str, NDArray[Any]]
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+_DOMAINS = ("", "ai.onnx")
 
 
 def _array(tensor: TensorProto) -> NDArray[Any]:
@@ -51,6 +52,9 @@ def _constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
         raise UnreadableError("it has sparse weights")
     found = {tensor.name: _array(tensor) for tensor in graph.initializer}
     for node in graph.node:
+        # torch's exporter has equal weights once, and names for the others.
+        if node.op_type == "Identity" and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
         if node.op_type == "Constant":
             value = _attributes(node).get("value")
             if not isinstance(value, TensorProto):
@@ -63,6 +67,9 @@ def _input_of(graph: GraphProto, constants: Constants) -> str:
     names = [str(one.name) for one in graph.input if one.name not in constants]
     if len(names) != 1 or len(graph.output) != 1:
         raise UnfitError("it doesn't turn one picture into one")
+    pictures = [one for one in graph.input if one.name == names[0]] + [*graph.output]
+    if any(one.type.tensor_type.elem_type not in _FLOATS for one in pictures):
+        raise UnfitError("its pictures are no floats from 0 to 1")
     return names[0]
 
 
@@ -81,7 +88,7 @@ def _conv(node: NodeProto, constants: Constants) -> Conv:
     weight = constants[node.input[1]]
     side = weight.shape[-1]
     padded = facts.get("auto_pad", b"NOTSET") in (b"SAME_UPPER", b"SAME_LOWER")
-    keeps_size = padded or facts.get("pads") == [side // 2] * 4 or side == 1
+    keeps_size = padded or facts.get("pads", [0] * 4) == [side // 2] * 4
     plain = all(set(facts.get(name, [1])) == {1} for name in ("strides", "dilations"))
     square = weight.ndim == 4 and weight.shape[2] == side and side % 2 == 1
     if not (keeps_size and plain and square and facts.get("group", 1) == 1):
@@ -118,6 +125,9 @@ def _norm(node: NodeProto, constants: Constants) -> Affine:
     gain, offset, mean, variance = (
         constants[name].astype(np.float64) for name in node.input[1:5]
     )
+    # Others would spread out over one another.
+    if any(one.shape != (gain.size,) for one in (gain, offset, mean, variance)):
+        raise UnfitError("a BatchNormalization has other numbers than for channels")
     epsilon = _attributes(node).get("epsilon", 1e-5)
     gain = gain / np.sqrt(variance + epsilon)
     return Affine(gain, offset - mean * gain)
@@ -182,6 +192,11 @@ _READERS: dict[str, Callable[[NodeProto, Constants], Step]] = {
 _SAME = ("Identity", "Cast", "Dropout")  # what changes no value, at most its precision
 
 
+def _keeps_values(node: NodeProto) -> bool:
+    is_rounding = _attributes(node).get("to", TensorProto.FLOAT) not in _FLOATS
+    return node.op_type in _SAME and not is_rounding
+
+
 @dataclass(slots=True)
 class _Reader:
     constants: Constants
@@ -196,7 +211,9 @@ class _Reader:
         sources = [self.name(x) for x in node.input if x and x not in self.constants]
         (target, *others) = node.output
         ends = is_last and node.op_type == "Clip" and self._clips_to_white(node)
-        if node.op_type in _SAME or ends:
+        if node.domain not in _DOMAINS:
+            raise UnfitError(f"srup doesn't know the {node.op_type} of {node.domain}")
+        if _keeps_values(node) or ends:
             self.same[target] = sources[0]
         elif node.op_type == "Add" and len(sources) == 2:
             self.layers.append(Sum(sources[1]), sources[0], target)
@@ -222,7 +239,7 @@ def _network(graph: GraphProto) -> Network:
     constants = _constants(graph)
     low = _input_of(graph, constants)
     reader = _Reader(constants, LayerList(low), {})
-    nodes = [node for node in _needed(graph) if node.op_type != "Constant"]
+    nodes = [node for node in _needed(graph) if node.output[0] not in constants]
     place = 0
     while place < len(nodes):
         found = find_enlarge(nodes, place, constants)
@@ -255,5 +272,6 @@ def read_onnx(path: Path) -> Network:
         raise UnreadableError("it is no ONNX file, or damaged") from error
     try:
         return _network(model.graph)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    # OverflowError: infinitely many times as large.
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise UnreadableError("it is damaged") from error

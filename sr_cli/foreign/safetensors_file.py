@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from sr_cli.foreign.pickled import LARGEST, UnreadableError
 
+_MOST_DIMENSIONS = 8  # as in `pickled`; numpy has 32, and since 2.0 64
+_LARGEST_SIZE = 2**40
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _OTHERS = {
     **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
@@ -64,7 +66,10 @@ class TensorsFile:
 def _slice(facts: Any, start: int, size: int) -> Slice:
     dtype, shape = facts["dtype"], tuple(facts["shape"])
     begin, end = facts["data_offsets"]
-    if not all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end)):
+    possible = len(shape) <= _MOST_DIMENSIONS and max(shape, default=0) <= _LARGEST_SIZE
+    if not possible or not all(
+        isinstance(n, int) and n >= 0 for n in (*shape, begin, end)
+    ):
         raise UnreadableError("a tensor in it has an impossible shape")
     if (
         end - begin != prod(shape) * np.dtype(_ALL[dtype]).itemsize

@@ -51,7 +51,8 @@ def choose(name: HubName, files: Iterable[str]) -> HubName:
     """
     if name.file is not None:
         return name
-    files = list(files)
+    # Nobody calls weights by what a terminal obeys, and names are shown.
+    files = [file for file in files if file.isprintable()]
     found: list[str] = []
     for suffixes in _KINDS:
         found = found or sorted(file for file in files if file.endswith(suffixes))
@@ -80,8 +81,18 @@ def find(name: HubName) -> Path | None:
     """Return where `name` is in the cache, or None.
 
     Raises:
-        WeightsError: several files there could be meant.
+        WeightsError: several files there could be meant, or its notes are damaged.
     """
+    try:
+        return _found(name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"The Hub's cache of {name.repo} is damaged or can't be read",
+            f"Remove {repo_folder(name.repo)}, or see who may read it",
+        ) from error
+
+
+def _found(name: HubName) -> Path | None:
     if name.file is None:
         names = _cached_names(name)
         if not names:

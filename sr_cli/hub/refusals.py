@@ -1,5 +1,7 @@
 """What the Hub's client raises, as sentences with a remedy."""
 
+from http.client import responses
+
 from huggingface_hub import constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -39,7 +41,9 @@ def is_transient(error: Exception) -> bool:
 def reason(error: Exception) -> str:
     """Say in a few words why a request failed."""
     if isinstance(error, HfHubHTTPError):
-        return f"{error.response.status_code} {error.response.reason_phrase}".strip()
+        # Not in the server's words, which may hold what a terminal obeys.
+        code = error.response.status_code
+        return f"{code} {responses.get(code, '')}".strip()
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

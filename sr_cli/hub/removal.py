@@ -62,10 +62,19 @@ def remove_cached(name: HubName) -> int:
     Unfinished downloads go with the repository.
 
     Raises:
-        WeightsError: it isn't there.
+        WeightsError: it isn't there, or the system doesn't let it go.
     """
     check_removable(name)
-    place = repo_folder(name.repo)
+    try:
+        return _removed(name, repo_folder(name.repo))
+    except OSError as error:
+        raise WeightsError(
+            f"Cannot remove {name} from the Hub's cache ({error.strerror or error})",
+            f"See who may change {repo_folder(name.repo)}, and whether it is a link",
+        ) from error
+
+
+def _removed(name: HubName, place: Path) -> int:
     before = _occupied(place)
     if name.file is not None:
         _remove_files(place, _pointers(name))

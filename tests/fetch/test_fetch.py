@@ -418,3 +418,23 @@ def test_two_at_once_download_once(url, target, site):
     assert len(site.requests) == 1
     assert said == ["Another process downloads photos.zip; waiting for it."]
     assert names(target) == ["photos.zip"]
+
+
+def test_what_a_server_says_commands_no_terminal(target, site, waits):
+    def refuse(handler, _content):
+        handler.send_response(503, "\x1b]0;title\x07")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    said = []
+    site.faults += [refuse] * 5
+    telling = Telling(on_say=said.append)
+    with pytest.raises(DataError) as refusal:
+        fetch(
+            RemoteFile(f"{site.url}/a.zip"),
+            target,
+            telling=telling,
+            patience=waits.patience(),
+        )
+    assert all(text.isprintable() for text in (*said, str(refusal.value)))
+    assert len(said) == 4

@@ -1,9 +1,11 @@
 """Archives, good, damaged and hostile."""
 
+import gzip
 import io
 import shutil
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -289,3 +291,33 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path, folder, monkeypatch):
     with pytest.raises(DataError, match="No space left on device"):
         unpack(archive, folder, suffixes=SUFFIXES)
     assert list(folder.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_long_names_are_no_bombs(kind, tmp_path, folder):
+    """tarfile reads them at once, and a mebibyte of zeros is a kilobyte of gzip."""
+    size = 32 << 20
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, size
+    archive = tmp_path / "a"
+    with gzip.open(archive, "wb", 1) as stream:
+        stream.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(size))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="is damaged") as refusal:
+        unpack(archive, folder, suffixes=SUFFIXES)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size // 4
+    assert "\n" not in str(refusal.value)
+
+
+def test_names_may_be_long(tmp_path, folder):
+    archive = make("tgz", tmp_path / "a", (f"{'n' * 150}/{'é' * 100}.png", NOISE))
+    assert unpack(archive, folder, suffixes=SUFFIXES) == 1
+
+
+def test_what_is_no_archive_is_told_in_one_line(tmp_path, folder):
+    (archive := tmp_path / "a").write_bytes(b"\x1f\x8b" + NOISE)
+    with pytest.raises(DataError, match="is damaged") as refusal:
+        unpack(archive, folder, suffixes=SUFFIXES)
+    assert "\n" not in str(refusal.value)

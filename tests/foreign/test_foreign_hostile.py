@@ -7,6 +7,7 @@ import pickle
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +24,15 @@ from safetensors.torch import save, save_file
 from foreign_networks import original
 from sr_cli.errors import WeightsError
 from sr_cli.foreign import read_foreign
-from sr_cli.foreign.pickled import LARGEST, UnreadableError, read_pickle
+from sr_cli.foreign.checkpoint import Checkpoint, open_checkpoint
+from sr_cli.foreign.pickled import (
+    LARGEST,
+    Storage,
+    StoredTensor,
+    UnreadableError,
+    read_pickle,
+)
+from sr_cli.foreign.reading import read_states
 
 MIB = 2**20
 
@@ -442,3 +451,72 @@ def test_tensors_that_share_their_bytes_take_no_more_than_the_file(tmp_path):
     path = tmp_path / "heap.safetensors"
     path.write_bytes(with_header(content, dict.fromkeys(names, facts)))
     refused(path, "claims more weights than it holds")
+
+
+def test_parts_shorter_than_they_say_show_no_other_memory(tmp_path):
+    """Of the two sizes that a directory tells, zipfile reads the smaller one."""
+    lie = Lie(8 * 3 * 9, (8, 3, 3, 3), strides=(27, 9, 3, 1))
+    lying_checkpoint(path := tmp_path / "short.pth", lie, numbers=lie.count)
+    content = bytearray(path.read_bytes())
+    entry = content.rfind(b"PK\1\2")
+    checksum, stored = zlib.crc32(bytes(16)), 16
+    content[entry + 16 : entry + 24] = struct.pack("<II", checksum, stored)
+    path.write_bytes(content)
+    refused(path, "has the wrong size")
+
+
+def test_files_that_shrink_meanwhile_show_no_other_memory():
+    tensor = StoredTensor(Storage("FloatStorage", "0", 9), 0, (9,), (1,))
+    with pytest.raises(UnreadableError, match="ends too early"):
+        Checkpoint({}, lambda _: bytes(16)).numbers(tensor)
+
+
+def test_many_entries_of_the_same_part_are_refused(tmp_path):
+    lying_checkpoint(path := tmp_path / "heap.pth", Lie(8, (8,)), numbers=MIB // 4)
+    content = path.read_bytes()
+    at = content.rfind(b"PK\1\2")
+    end = content.rfind(b"PK\5\6")
+    entry = content[at:end]
+    size = end - content.find(b"PK\1\2") + len(entry)
+    tail = bytearray(content[end:])
+    tail[8:16] = struct.pack("<HHI", 3, 3, size)
+    path.write_bytes(content[:end] + entry + tail)
+    refused(path, "lie on one another")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_numbers_that_tensors_share_are_read_once(legacy, tmp_path):
+    shared = torch.arange(1000, dtype=torch.float32)
+    state = {f"a{n}": shared[n : n + 3] for n in range(50)}
+    path = tmp_path / "shared.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+    with open_checkpoint(path) as checkpoint:
+        first = checkpoint.read(checkpoint.tree["a0"].storage)
+        assert all(
+            checkpoint.read(tensor.storage) is first
+            for tensor in checkpoint.tree.values()
+        )
+        found = checkpoint.tensor(checkpoint.tree["a9"])
+    assert found.tolist() == [9, 10, 11]
+
+
+def test_numbers_that_python_reduces_to_the_same_are_no_keys():
+    """A dictionary of many of them takes time by their square."""
+    key = 2**61 - 1
+    found = read_pickle(io.BytesIO(pickle.dumps({key: 1, -key: 2, 7: 3, "a": 4}, 2)))
+    assert found.value == {7: 3, "a": 4}
+    pairs = pickle.dumps(OrderedDict([(key, 1), (7, 3)]), 2)
+    assert read_pickle(io.BytesIO(pairs)).value == {7: 3}
+    with pytest.raises(UnreadableError):
+        read_pickle(io.BytesIO(b"Np%d\n." % key))
+
+
+@pytest.mark.parametrize("shape", [[1] * 70, [0, 2**62, 2**62], [0, 2**70]])
+def test_shapes_that_numpy_has_not_are_refused(shape, tmp_path):
+    """In numpy's own words they were a traceback."""
+    size = 4 * int(np.prod(shape, dtype=object))
+    facts = {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(with_header(bytes(8), {"x": facts}) + bytes(size))
+    with pytest.raises(WeightsError, match="impossible shape"):
+        list(read_states(path))

@@ -406,3 +406,51 @@ def test_damage_is_refused_or_harmless(tmp_path, place, damage, cut):
     rest = b"" if cut else whole[at + len(damage) :]
     with suppress(WeightsError):
         assert read(whole[:at] + damage + rest, tmp_path).scale in (2, 3, 4, 8)
+
+
+def of_kinds(model: ModelProto, low: int, high: int) -> ModelProto:
+    """Say of a graph's pictures that they are of these types."""
+    model.graph.input[0].type.tensor_type.elem_type = low
+    model.graph.output[0].type.tensor_type.elem_type = high
+    return model
+
+
+FLOAT, BYTES = TensorProto.FLOAT, TensorProto.UINT8
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (of_kinds(graph(USUAL, WEIGHT), BYTES, FLOAT), "no floats from 0 to 1"),
+        (of_kinds(graph(USUAL, WEIGHT), FLOAT, BYTES), "no floats from 0 to 1"),
+        (graph(after_shuffle(one("Cast", "b", to=BYTES)), WEIGHT), "its Cast"),
+        (graph(nodes_with("conv", pads=[1] * 4), constant("w", 12, 3, 1, 1)), "usual"),
+        (graph(nodes_with("shuffle", domain="own"), WEIGHT), "DepthToSpace of own"),
+        (
+            graph(
+                after_shuffle(one("BatchNormalization", "b", *"ggg", "v")),
+                WEIGHT,
+                constant("g", 6_000, 1),
+                constant("v", 1, 6_000),
+            ),
+            "other numbers than for channels",
+        ),
+        (
+            graph(
+                [one("Resize", "low", "", "many", mode="linear")],
+                numpy_helper.from_array(np.array([1, 1, np.inf, np.inf]), "many"),
+            ),
+            "damaged",
+        ),
+    ],
+)
+def test_what_would_be_misread_is_refused(model, reason, tmp_path):
+    test_other_graphs_are_refused_with_a_sentence(model, reason, tmp_path)
+
+
+def test_constants_may_have_other_names(tmp_path):
+    named = [helper.make_node("Identity", ["v"], ["w"]), *USUAL]
+    weight = lying(name="v")
+    network = read(graph(named, weight), tmp_path)
+    usual = read(graph(USUAL, WEIGHT), tmp_path)
+    np.testing.assert_array_equal(run(network), run(usual))

@@ -451,7 +451,7 @@ def test_two_processes_at_once_download_once(hub, tmp_path):
 
 def test_a_killed_download_goes_on(hub, tmp_path):
     hub.put(REPO, {FILE: MEBIBYTES})
-    hub.fail(GET_FILE, hub_server.drips(1000))
+    hub.fail(GET_FILE, hub_server.drips(300))
     process = start(hub, tmp_path)
     for line in process.stdout:
         if line.strip().isdigit() and int(line) > 1 << 20:

@@ -4,7 +4,7 @@ import pytest
 
 import hub_server
 from sr_cli.errors import WeightsError
-from sr_cli.hub.cache import cached_files, folder
+from sr_cli.hub.cache import cached_files, folder, repo_folder
 from sr_cli.hub.download import obtain
 from sr_cli.hub.names import HubName
 from sr_cli.hub.removal import remove_cached
@@ -91,3 +91,25 @@ def test_an_empty_cache(hub):
     assert cached_files() == []
     with pytest.raises(WeightsError, match="not in the Hub's cache"):
         remove_cached(HubName(REPO))
+
+
+def test_what_the_system_keeps(hub, commits, tmp_path):
+    place = repo_folder(REPO)
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(WeightsError, match="whether it is a link"):
+        remove_cached(HubName(REPO))
+    assert (tmp_path / "elsewhere" / "blobs").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("file", "offline"),
+    [(None, True), ("net.safetensors", True), ("net.safetensors", False)],
+)
+def test_notes_that_are_damaged(hub, commits, file, offline):
+    """The client writes them, and they were a traceback."""
+    (repo_folder(REPO) / "refs" / "main").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(WeightsError, match=r"is damaged .*Remove "):
+        obtain(HubName(REPO, None, file), offline=offline)
+    remove_cached(HubName(REPO))
+    assert obtain(HubName(REPO, None, "net.safetensors")).read_bytes() == NEW

@@ -352,3 +352,54 @@ class TestPages:
         assert (header.height, header.width) == (12, 16)
         assert header.notes == ()
         assert orientation == 1
+
+
+SRGB_PRIMARIES = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+ADOBE_PRIMARIES = (31_270, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6_000)
+
+
+def test_other_primaries_are_said() -> None:
+    usual, other = (
+        chunk(b"cHRM", struct.pack(">8I", *primaries))
+        for primaries in (SRGB_PRIMARIES, ADOBE_PRIMARIES)
+    )
+    assert decoded(png(RGB, 8, before=usual)).notes == ()
+    assert decoded(png(RGB, 8, before=other)).notes == (
+        "The picture names other primaries than sRGB's, which were left out",
+    )
+    # Which say it better, or otherwise.
+    assert decoded(png(RGB, 8, before=other + chunk(b"sRGB", b"\0"))).notes == ()
+
+
+class TestLongOnes:
+    """They take time by their length: and not by its square, which is hours."""
+
+    def test_xmp_that_begins_again_and_again(self) -> None:
+        said = b' xmpNote:HasExtendedXMP="' + b"A" * 32 + b'"'
+        packet = XMP.replace(b" dc:format", b" " * 10_000 + said)
+        rest = b"<rdf:RDF>" * 100_000
+        pieces = [
+            b"http://ns.adobe.com/xmp/extension/\0"
+            + b"A" * 32
+            + struct.pack(">LL", len(rest), at)
+            + rest[at : at + 60_000]
+            for at in range(0, len(rest), 60_000)
+        ]
+        data = with_segments(
+            (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet),
+            *((0xE1, piece) for piece in pieces),
+        )
+        found = decoded(data)
+        assert found.xmp == packet
+        assert found.notes == ("Part of the XMP data is damaged and was left out",)
+
+    def test_profile_in_many_blocks(self) -> None:
+        profile = bytes(range(256)) * 40_000
+        gif = saved(Image.fromarray(RGB).quantize(8), "GIF")
+        at = 13 + 3 * 2 ** ((gif[10] & 7) + 1)
+        blocks = b"".join(
+            bytes([len(block)]) + block
+            for block in (profile[i : i + 255] for i in range(0, len(profile), 255))
+        )
+        data = gif[:at] + b"!\xff\x0bICCRGBG1012" + blocks + b"\0" + gif[at:]
+        assert decoded(data).icc == profile

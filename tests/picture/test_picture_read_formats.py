@@ -423,3 +423,12 @@ def psd() -> bytes:
 
 def test_photoshop_files_tell_iptc() -> None:
     assert decoded(psd()).iptc == b"\x1c\2\x78\0\5hello"
+
+
+def test_sgi_of_16_bits_is_said() -> None:
+    deep = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
+    head = struct.pack(">HBBHHHH", 474, 0, 2, 2, 30, 20, 1)
+    found = decoded(head.ljust(512, b"\0") + deep[::-1].astype(">u2").tobytes())
+    assert np.array_equal(found.pixels[:, :, 0], deep >> 8)
+    assert found.notes == ("The picture's 16 bits per channel were read as 8",)
+    assert decoded(saved(SMOOTH, "SGI")).notes == ()

@@ -1,6 +1,8 @@
 """Every kind of TIFF: values against what was written, by libtiff or by hand."""
 
 import io
+import struct
+import tracemalloc
 from pathlib import Path
 
 import imagecodecs
@@ -9,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tifffile import TiffFile
 
 from picture_files import full_range, plain_tiff, saved, tiff
 from sr_cli.errors import PictureError
 from sr_cli.picture import read, read_bytes
+from sr_cli.picture.decoders.samples import unpacked
 
 RNG = np.random.default_rng(9)
 HEIGHT, WIDTH = 40, 52
@@ -295,7 +299,7 @@ class TestRefused:
             ({262: (3, [32_803])}, "colours 32803"),
             ({262: (3, [5]), 277: (3, [4]), 332: (3, [2])}, "inks other than CMYK"),
             ({258: (3, [5, 6, 5]), 277: (3, [3])}, "channels differ"),
-            ({317: (3, [3])}, "predictor"),
+            ({259: (3, [5]), 317: (3, [3])}, "predictor"),
             ({262: (3, [3])}, "damaged"),
             ({262: (3, [3]), 320: (3, [1, 2, 3])}, "damaged"),
             ({257: (3, [0])}, "damaged"),
@@ -352,3 +356,73 @@ def test_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     path.write_bytes(tiff(DEEP[:, :, :3]))
     assert np.array_equal(read(path).pixels, DEEP[:, :, :3])
+
+
+TAGS = {256: (3, [WIDTH]), 257: (3, [HEIGHT]), 258: (3, [8] * 3), 277: (3, [3])}
+TAGS |= {262: (3, [2])}
+
+
+def test_tiles_that_reach_far_below_the_picture() -> None:
+    """They are inflated a few rows at a time, and all but the first are padding."""
+    array = np.resize(PLAIN[:, :, :3], (1100, 40, 3))
+    found = seen(tiff(array, tile=(1024, 1024), compression="zlib"))
+    assert np.array_equal(found, array)
+
+
+@pytest.mark.parametrize("compression", [1, 32_773])
+def test_a_predictor_that_the_compression_lacks_is_not_there(compression: int) -> None:
+    """So it is in libtiff."""
+    array = PLAIN[:, :, :3]
+    data = array.tobytes()
+    data = data if compression == 1 else imagecodecs.packbits_encode(data)
+    tags = {**TAGS, 259: (3, [compression]), 317: (3, [2])}
+    assert np.array_equal(seen(plain_tiff(tags, data)), array)
+
+
+def test_bits_of_jpegs_are_never_in_reverse() -> None:
+    """So it is in libtiff, whatever the file says of its other bytes."""
+    tags = {**TAGS, 259: (3, [7])}
+    data = saved(PLAIN[:, :, :3], "JPEG", keep_rgb=True)
+    usual, reverse = plain_tiff(tags, data), plain_tiff({**tags, 266: (3, [2])}, data)
+    assert np.array_equal(seen(reverse), seen(usual))
+
+
+def test_strips_that_are_all_the_whole_file_are_refused() -> None:
+    """A million of them would be read for hours."""
+    whole = tiff(np.zeros((400, 8), np.uint8), rowsperstrip=1, compression="zlib")
+    whole = whole.ljust(2**16, b"\0")
+    with TiffFile(io.BytesIO(whole)) as file:
+        tag = file.pages[0].tags["StripByteCounts"]
+        assert tag.dtype.name in ("SHORT", "LONG")
+        size = 2 if tag.dtype.name == "SHORT" else 4
+    count = (2**15).to_bytes(size, "little")
+    lie = whole[: tag.valueoffset] + 400 * count
+    lie += whole[tag.valueoffset + 400 * size :]
+    with pytest.raises(PictureError, match="is damaged"):
+        read_bytes(lie, "test")
+
+
+def test_texts_that_are_all_the_same_bytes_are_left_out() -> None:
+    """Twenty of them would take twenty times the file."""
+    texts = {tag: (1, [65] * 5_000) for tag in (269, 270, 271, 272, 315)}
+    whole = plain_tiff({**TAGS, **texts}, PLAIN[:, :, :3].tobytes())
+    assert len(read_bytes(whole, "test").exif or b"") > 5 * 5_000
+    data, at = bytearray(whole), struct.unpack_from("<L", whole, 4)[0]
+    for entry in range(at + 2, at + 2 + 12 * (len(TAGS) + len(texts) + 2), 12):
+        if struct.unpack_from("<H", data, entry)[0] in texts:
+            struct.pack_into("<LL", data, entry + 4, len(data) // 2, 0)
+    found = read_bytes(bytes(data), "test")
+    assert found.exif is None
+    assert found.notes == ("Part of the EXIF data is damaged and was left out",)
+
+
+def test_odd_bits_take_little_memory() -> None:
+    """They are spread out to a byte each, and to no more."""
+    numbers = RNG.integers(0, 2**12, (500, 1000), dtype=np.uint16)
+    rows = np.frombuffer(packed(numbers, 12), np.uint8).reshape(500, 1500)
+    tracemalloc.start()
+    found = unpacked(rows, 12, 1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found, numbers)
+    assert peak < 2 * 12 * numbers.size

@@ -134,7 +134,11 @@ def of_tiff(zeroth: Directory) -> Exif:
     orientation = _orientation(zeroth)
     dpi = resolution(zeroth)
     nested, sound = _nested(zeroth)
-    tree = _tree(zeroth, nested, keep=_DESCRIPTIVE | set(nested))
+    keep = _DESCRIPTIVE & set(zeroth.entries)
+    # Only values in the same place can be more than the file.
+    if sum(zeroth.entries[tag].size for tag in keep) > zeroth.stream.seek(0, 2):
+        keep, sound = frozenset(), False
+    tree = _tree(zeroth, nested, keep=keep | set(nested))
     notes = () if sound else ("Part of the EXIF data is damaged and was left out",)
     if not set(tree) - _REDUNDANT:
         return Exif(orientation=orientation, dpi=dpi, notes=notes)

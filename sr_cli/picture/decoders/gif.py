@@ -39,8 +39,8 @@ def _profile(data: bytes) -> bytes | None:
     at = data.find(_PROFILE) + len(_PROFILE)
     if at < len(_PROFILE):
         return None
-    found = b""
+    found = bytearray()
     while at < len(data) and data[at]:
         found += data[at + 1 : at + 1 + data[at]]
         at += 1 + data[at]
-    return found or None
+    return bytes(found) or None

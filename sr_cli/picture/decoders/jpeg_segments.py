@@ -27,10 +27,10 @@ _MAX_JUNK = 2**20  # bytes, one by one: 0.1 s
 _UNITS = {1: 1.0, 2: 2.54}  # per inch, per centimetre
 
 _HAS_MORE = re.compile(
-    rb"""\s*xmpNote:HasExtendedXMP=(["'])(?P<id>[0-9A-Fa-f]{32})\1"""
+    rb"""\s?xmpNote:HasExtendedXMP=(["'])(?P<id>[0-9A-Fa-f]{32})\1"""
     rb"|<xmpNote:HasExtendedXMP>(?P<text>[0-9A-Fa-f]{32})</xmpNote:HasExtendedXMP>"
 )
-_RDF = re.compile(rb"<rdf:RDF\b[^>]*>(.*)</rdf:RDF>", re.DOTALL)
+_RDF, _RDF_END = b"<rdf:RDF", b"</rdf:RDF>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,22 @@ def _more(parts: list[bytes], identity: bytes) -> bytes:
     return rest if len(rest) == total else b""
 
 
+def _rdf(packet: bytes) -> slice | None:
+    """Return where the descriptions are.
+
+    Not by an expression: 90 kB of beginnings without an end took 7 s, for each of them
+    looked through all that follow.
+    """
+    start = packet.find(b">", packet.find(_RDF)) + 1
+    end = packet.rfind(_RDF_END)
+    return slice(start, end) if _RDF in packet and 0 < start <= end else None
+
+
 def _joined(packet: bytes, rest: bytes) -> bytes | None:
-    main, more = _RDF.search(packet), _RDF.search(rest)
+    main, more = _rdf(packet), _rdf(rest)
     if main is None or more is None:
         return None
-    joined = packet[: main.end(1)] + more[1] + packet[main.end(1) :]
+    joined = packet[: main.stop] + rest[more] + packet[main.stop :]
     joined = _HAS_MORE.sub(b"", joined)
     try:
         expat.ParserCreate(namespace_separator=" ").Parse(joined, True)

@@ -27,6 +27,9 @@ _KNOWN_LATE = frozenset({"ICNS"})
 
 _GRAY = frozenset({"1", "L", "LA", "La"})
 
+_SGI_BYTES = 3
+"""Where an SGI file says how many bytes a sample has."""
+
 _SRGB_NOTE = "LAB colours were converted to sRGB"
 
 
@@ -55,7 +58,16 @@ def open_stored(
         _refuse_unfit(im)
         if im.format in _KNOWN_LATE:
             im.load()
-        return stored(im, facts(im, page), page)
+        found = facts(im, page)
+        if im.format == "SGI" and _byte(stream, _SGI_BYTES) == 2:
+            note = "The picture's 16 bits per channel were read as 8"
+            found = replace(found, notes=(*found.notes, note))
+        return stored(im, found, page)
+
+
+def _byte(stream: IO[bytes], at: int) -> int:
+    stream.seek(at)
+    return stream.read(1)[0]
 
 
 def facts(im: Image.Image, page: int | None) -> Facts:

@@ -49,6 +49,9 @@ _PASSES = (
 _METRES_PER_INCH = 0.0254
 _SRGB_GAMMA = 45_455
 _GAMMA_TOLERANCE = 1_000
+# White, red, green and blue (section 11.3.2.1), in 100,000ths as all in that chunk
+_SRGB_PRIMARIES = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+_PRIMARIES_TOLERANCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +244,7 @@ def _facts(stream: IO[bytes], found: list[Chunk]) -> Facts:
     return gathered(facts, sound.get(b"eXIf") or texts.exif)
 
 
-_FACTS = frozenset({b"eXIf", b"pHYs", b"gAMA", b"sRGB", b"iCCP", b"cICP"})
+_FACTS = frozenset({b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
 _CRITICAL = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
@@ -267,8 +270,24 @@ def _colours_note(sound: dict[bytes, bytes]) -> tuple[str, ...]:
     named = sound.get(b"cICP", b"")
     if len(named) == 4 and b"iCCP" not in sound:
         return cicp.note(named[0], named[1])
-    data = sound.get(b"gAMA", b"")
-    if len(data) != 4 or b"sRGB" in sound or b"iCCP" in sound:
+    if b"sRGB" in sound or b"iCCP" in sound:
+        return ()
+    return _primaries_note(sound.get(b"cHRM", b"")) + _gamma_note(
+        sound.get(b"gAMA", b"")
+    )
+
+
+def _primaries_note(data: bytes) -> tuple[str, ...]:
+    if len(data) != 32:
+        return ()
+    pairs = zip(struct.unpack(">8I", data), _SRGB_PRIMARIES, strict=True)
+    if all(abs(said - usual) <= _PRIMARIES_TOLERANCE for said, usual in pairs):
+        return ()
+    return ("The picture names other primaries than sRGB's, which were left out",)
+
+
+def _gamma_note(data: bytes) -> tuple[str, ...]:
+    if len(data) != 4:
         return ()
     (gamma,) = struct.unpack(">I", data)
     if not gamma or abs(gamma - _SRGB_GAMMA) <= _GAMMA_TOLERANCE:

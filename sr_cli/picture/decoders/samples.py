@@ -32,8 +32,11 @@ def unpacked(rows: Bytes, bits: int, count: int, order: str = ">") -> Samples:
         numbers = (rows[:, :, None] >> shifts) & np.uint8(2**bits - 1)
         return numbers.reshape(len(rows), -1)[:, :count]
     each = np.unpackbits(rows, axis=1)[:, : bits * count].reshape(len(rows), count, -1)
-    weights = 2 ** np.arange(bits - 1, -1, -1)
-    return (each @ weights).astype(np.uint8 if bits < 8 else np.uint16)
+    numbers = np.zeros(each.shape[:2], np.uint8 if bits < 8 else np.uint16)
+    for place in range(bits):  # a product with weights took 8 times the memory
+        numbers <<= 1
+        numbers |= each[:, :, place]
+    return numbers
 
 
 def full_range(numbers: Samples, bits: int) -> Samples:

@@ -199,7 +199,7 @@ def _blocks(directory: Directory, layout: Layout) -> Iterator[Samples]:
         if layout.planes == layout.across == 1:
             strip = tiff_segments.numbers_of_strip(data(down), codec, rows)
             for block in strip:
-                yield block[:left, : layout.width]
+                yield block[: max(left, 0), : layout.width]
                 left -= len(block)
             continue
         planes = []

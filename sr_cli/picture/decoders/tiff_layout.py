@@ -23,6 +23,7 @@ WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, MASK, SEPARATED, YCBCR, LAB = (
     8,
 )
 NONE, JPEG = 1, 7
+LZW, DEFLATE, OLD_DEFLATE, LZMA, ZSTD = 5, 8, 32_946, 34_925, 50_000
 
 # Photometric interpretation ─▶ samples per pixel that are colours
 _COLOURS = {
@@ -42,7 +43,10 @@ _SEPARATE_PLANES = 2
 _CMYK_INKS = 1
 _REVERSED_BITS = 2
 _SHORT = 2**20  # bytes
+_HEADER = 2**10  # bytes; a JPEG's, with its tables
 _NO_PREDICTOR, _DIFFERENCES, _FLOAT_DIFFERENCES = 1, 2, 3
+_PREDICTED = (LZW, DEFLATE, OLD_DEFLATE, LZMA, ZSTD)
+"""Compressions that may have a predictor; with others, libtiff ignores the tag too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def layout_of(directory: Directory) -> Layout:
         rows=rows,
         columns=columns,
         tiled=tiled,
-        compression=directory.integer(Tag.Compression, 1),
+        compression=directory.integer(Tag.Compression, NONE),
         differences=_has_differences(directory, bits),
         reversed_bits=directory.integer(Tag.FillOrder, 1) == _REVERSED_BITS,
         offsets=directory.integers(Tag.TileOffsets if tiled else Tag.StripOffsets),
@@ -146,7 +150,9 @@ def layout_of(directory: Directory) -> Layout:
         subsampling=(across, down),
     )
     _check(found)
-    return _in_short_strips(found)
+    found = _in_short_strips(found)
+    _check_sizes(found, directory.stream.seek(0, 2))
+    return found
 
 
 def _bits(directory: Directory, per_pixel: int) -> int:
@@ -198,7 +204,8 @@ def _tile(directory: Directory) -> tuple[int, int]:
 
 def _has_differences(directory: Directory, bits: int) -> bool:
     predictor = directory.integer(Tag.Predictor, _NO_PREDICTOR)
-    if predictor == _NO_PREDICTOR:
+    predicted = directory.integer(Tag.Compression, NONE) in _PREDICTED
+    if predictor == _NO_PREDICTOR or not predicted:
         return False
     if predictor != _DIFFERENCES or bits not in (8, 16):
         raise refusals.unusual("a TIFF of an unusual kind (predictor)")
@@ -224,6 +231,20 @@ def _check(layout: Layout) -> None:
     pieces = layout.across * layout.down * layout.planes
     if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
         msg = "truncated: strips or tiles are missing"
+        raise ValueError(msg)
+
+
+def _check_sizes(layout: Layout, end: int) -> None:
+    """Refuse what would read the same bytes again and again, for hours.
+
+    Blank tiles may share theirs, but none needs more than a header, and twice what
+    comes out of it.
+    """
+    padded = layout.rows * layout.columns * layout.across * layout.down
+    unpacked = padded * layout.per_pixel * layout.bits // 8
+    most = end + 2 * unpacked + _HEADER * len(layout.sizes)
+    if min(layout.sizes) < 0 or sum(layout.sizes) > most:
+        msg = "strips or tiles lie on one another"
         raise ValueError(msg)
 
 

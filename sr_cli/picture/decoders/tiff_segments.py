@@ -19,14 +19,23 @@ from PIL import Image
 from sr_cli.picture import refusals
 from sr_cli.picture.decoders.inflater import Inflater
 from sr_cli.picture.decoders.samples import unpacked
-from sr_cli.picture.decoders.tiff_layout import JPEG, NONE, YCBCR, Layout
+from sr_cli.picture.decoders.tiff_layout import (
+    DEFLATE,
+    JPEG,
+    LZMA,
+    LZW,
+    NONE,
+    OLD_DEFLATE,
+    YCBCR,
+    ZSTD,
+    Layout,
+)
 from sr_cli.picture.header import Samples
 from sr_cli.picture.limits import patient_pillow
 
 Bytes = NDArray[np.uint8]
 
-_RLE, _FAX3, _FAX4, _LZW = 2, 3, 4, 5
-_DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = 8, 32_773, 32_946, 34_925, 50_000
+_RLE, _FAX3, _FAX4, _PACKBITS = 2, 3, 4, 32_773
 _FAXES = {
     _RLE: "ccittrle_decode",
     _FAX3: "ccittfax3_decode",
@@ -90,7 +99,7 @@ class Codec:
 def numbers_of_strip(data: bytes, codec: Codec, rows: int) -> Iterator[Samples]:
     """Decode one strip as `numbers` does, a few rows at a time where that is easy."""
     layout = codec.layout
-    deflated = layout.compression in (_DEFLATE, _OLD_DEFLATE)
+    deflated = layout.compression in (DEFLATE, OLD_DEFLATE)
     if not deflated or layout.photometric == YCBCR:
         yield numbers(data, codec, rows)
         return
@@ -119,10 +128,10 @@ def numbers(data: bytes, codec: Codec, rows: int) -> Samples:
         Exception: whatever a decoder trips over in damaged data.
     """
     layout = codec.layout
+    if layout.compression == JPEG:  # libtiff doesn't turn its bits around either
+        return _from_jpeg(data, codec, rows)
     if layout.reversed_bits:
         data = data.translate(_REVERSED)
-    if layout.compression == JPEG:
-        return _from_jpeg(data, codec, rows)
     if layout.compression in _FAXES:
         return _from_fax(data, codec, rows)
     if layout.photometric == YCBCR:
@@ -178,12 +187,12 @@ def _from_zstd(data: bytes, size: int) -> bytes:
 
 
 _UNPACK: dict[int, Callable[[bytes, int], bytes]] = {
-    _DEFLATE: _inflated,
-    _OLD_DEFLATE: _inflated,
-    _LZMA: _from_lzma,
-    _LZW: _from_lzw,
+    DEFLATE: _inflated,
+    OLD_DEFLATE: _inflated,
+    LZMA: _from_lzma,
+    LZW: _from_lzw,
     _PACKBITS: _from_packbits,
-    _ZSTD: _from_zstd,
+    ZSTD: _from_zstd,
 }
 
 
