@@ -1,6 +1,7 @@
 """A study as small as it can be, and a rater who is a program."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,13 +21,15 @@ from sr_cli.picture import Picture, write
 MODEL = Rival("mine", partial(interpolate, scale=4, kernel="lanczos"), "ab" * 32)
 
 
-def some_pictures(folder: Path, count: int, seed: int = 0) -> Path:
-    """A folder of pictures of 36x32 pixels, the first one gray."""
+def some_pictures(
+    folder: Path, count: int, seed: int = 0, shape: tuple[int, int] = (36, 32)
+) -> Path:
+    """A folder of pictures, height × width pixels, the first one gray."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     for number in range(count):
-        shape = (36, 32, 1 if number == 0 else 3)
-        pixels = random.integers(0, 256, shape).astype(np.uint8)
+        channels = 1 if number == 0 else 3
+        pixels = random.integers(0, 256, (*shape, channels)).astype(np.uint8)
         write(Picture(pixels), folder / f"{number}.png")
     return folder
 
@@ -87,22 +90,26 @@ class Visitor:
 
 
 @contextmanager
+def _heeding_ctrl_c() -> Iterator[None]:
+    """Let a new process heed SIGINT even where a shell runs tests in the background.
+
+    Such a shell has them ignore it, and what is ignored stays so in their children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def serving(study: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Serve a study from a process of its own, at a free port unless told one."""
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "sr_cli",
-            "mos",
-            "serve",
-            str(study),
-            "--port",
-            str(port),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = ("-m", "sr_cli", "mos", "serve", str(study), "--port", str(port))
+    with _heeding_ctrl_c():
+        process = subprocess.Popen(
+            [sys.executable, *command], stdout=subprocess.PIPE, text=True
+        )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()

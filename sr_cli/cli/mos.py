@@ -122,8 +122,9 @@ def make(
       srup mos make photos/ --calibration others/ --static -o study/
     """
     from sr_cli.bench.rivals import common_scale, from_models
-    from sr_cli.cli.console import progress_bar, say
+    from sr_cli.cli.console import progress_bar
     from sr_cli.cli.downloads import obtainer
+    from sr_cli.cli.sentences import say
     from sr_cli.datasets import find_dataset
     from sr_cli.mos.making import Plan, make_study
     from sr_cli.mos.study import CONSENT, PAGE, PUBLIC
@@ -192,7 +193,7 @@ def serve(folder: Path, host: str, port: int) -> None:
       srup mos serve study/
       srup mos serve study/ --host 0.0.0.0
     """
-    from sr_cli.cli.console import say
+    from sr_cli.cli.sentences import say
     from sr_cli.mos.server import StudyServer
     from sr_cli.mos.store import Store
     from sr_cli.mos.study import RATINGS, read_study
@@ -201,8 +202,7 @@ def serve(folder: Path, host: str, port: int) -> None:
     store = Store(folder / RATINGS, study)
     try:
         with StudyServer(folder, study, store, (host, port), say) as server:
-            shown = f"[{host}]" if ":" in host else host
-            click.echo(f"http://{shown}:{server.port}/")
+            click.echo(server.url)
             with suppress(KeyboardInterrupt):  # how it is meant to end
                 server.serve_forever()
     finally:
@@ -315,7 +315,7 @@ def _comparisons(found: "SetScore") -> "Table":
 
     table = Table(
         box=SIMPLE_HEAD,
-        caption="Wilcoxon's signed-rank test, two-sided; p corrected by Bonferroni; "
+        caption="Wilcoxon's signed-rank test, two-sided; p corrected by Holm; "
         "* below 0.05",
     )
     for title in ("first", "second"):

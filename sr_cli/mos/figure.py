@@ -43,12 +43,10 @@ def _panel(axes: "Axes", found: SetScore, raters: int) -> None:
         vmin=0.0,
         vmax=1.0,
     )
-    half = [
-        (row.interval[1] - row.interval[0]) / 2.0 if row.interval else 0.0
-        for row in found.versions
-    ]
+    intervals = [row.interval or (row.mean, row.mean) for row in found.versions]
+    reach = np.abs(np.array(intervals).T - means)
     axes.errorbar(
-        range(len(means)), means, half, fmt="_", ms=18, mew=2, color="#CC3311"
+        range(len(means)), means, reach, fmt="_", ms=18, mew=2, color="#CC3311"
     )
     axes.set_xticks(
         range(len(means)),

@@ -4,6 +4,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from sr_cli.mos.presentation import APART
 from sr_cli.mos.study import PICTURES, Study
 
 _PLACE = "{{STUDY}}"
@@ -23,6 +24,8 @@ def _page(study: Study, *, served: bool) -> str:
     told: dict[str, Any] = study.as_dict() | {"served": served, "folder": PICTURES}
     if served:
         told["items"] = len(study.items)  # the server decides their order
+    else:
+        told["apart"] = APART
     text = json.dumps(told, ensure_ascii=False)
     # Nothing in a text may end the script that holds it.
     text = text.replace("<", "\\u003c")

@@ -1,10 +1,13 @@
-"""The order in which one rater sees the items."""
+"""The order in which one rater sees the items.
+
+The page from a disk draws its own by the same rule, in `rate.html`.
+"""
 
 import random
 
 from sr_cli.mos.study import Study
 
-_APART = 5
+APART = 5
 """Items between the two showings of a repeated one, where there are as many: the
 second should be judged afresh."""
 
@@ -16,7 +19,7 @@ def presentation(study: Study, source: random.Random) -> tuple[str, ...]:
     """
     order = list(study.items)
     source.shuffle(order)
-    apart = min(_APART, len(order) - 1)
+    apart = min(APART, len(order) - 1)
     # The last items would have nowhere to go back to.
     early = order[: max(len(order) - apart, study.repeats)]
     for item in source.sample(early, study.repeats):

@@ -1,4 +1,4 @@
-"""Which raters to leave out: ITU-R BT.500-13, Annex 2, section 2.3.1.
+"""Which raters to leave out: ITU-R BT.500's screening of observers by kurtosis.
 
 A rater is left out whose scores are often far from everybody's, to both sides alike.
 Who is merely stricter or milder than others stays.

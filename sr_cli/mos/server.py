@@ -7,12 +7,18 @@ disk: pictures are looked up among the study's names.
 
 import ipaddress
 import json
+import os
 import socket
 import sqlite3
+import sys
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any, ClassVar
 
 from sr_cli.errors import DataError
@@ -23,6 +29,11 @@ from sr_cli.mos.study import PICTURES, PUBLIC, SCORES, Study
 
 _MAX_BODY = 1024  # bytes; a rating has about 110
 _PATIENCE = 20.0  # seconds for a browser that sends nothing
+MAX_REQUEST = 60.0
+"""Seconds for one request and its answer, however slowly they drip: a picture of 1 MB
+at 17 kB/s."""
+MAX_CONNECTIONS = 512
+"""A thread each; a browser opens up to six."""
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
     "script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -44,6 +55,8 @@ class StudyServer(ThreadingHTTPServer):
     daemon_threads = True
     # A handful of browsers that begin at once.
     request_queue_size = 128
+    # Windows would let two servers share a port, and each get some of the ratings.
+    allow_reuse_address = os.name == "posix"
 
     def __init__(
         self,
@@ -61,6 +74,8 @@ class StudyServer(ThreadingHTTPServer):
             for name in study.names
         }
         self.own_names = {"localhost", *_names_of_this_machine()}
+        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._asked: dict[socket.socket, float] = {}
         if ":" in host:
             self.address_family = socket.AF_INET6
         try:
@@ -76,8 +91,68 @@ class StudyServer(ThreadingHTTPServer):
         """Where it listens."""
         return int(self.server_address[1])
 
+    @property
+    def url(self) -> str:
+        """Where raters find the page: an address of this machine, not 0.0.0.0."""
+        host = str(self.server_address[0])
+        if ipaddress.ip_address(host).is_unspecified:
+            host = _own_address(self.address_family)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    def server_bind(self) -> None:
+        """Take the address, without asking a name service who this machine is."""
+        TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a connection a thread of its own, if there are not too many."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be had
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer a connection until it ends."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._asked.pop(request, None)
+            self._free.release()
+
+    def asked(self, connection: socket.socket) -> None:
+        """Note that a request began, on a connection."""
+        self._asked[connection] = time.monotonic()
+
+    def answered(self, connection: socket.socket) -> None:
+        """Note that it has its answer."""
+        self._asked.pop(connection, None)
+
+    def service_actions(self) -> None:
+        """End connections whose request takes too long, so that others get theirs."""
+        oldest = time.monotonic() - MAX_REQUEST
+        for connection, since in list(self._asked.items()):
+            if since < oldest:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, *_: object) -> None:
         """Forget a browser that went away: the rest go on."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            self.on_fault(f"A request failed ({error!r}).")
+
+
+def _own_address(family: int) -> str:
+    """Return this machine's address in its network, or its name where it has none."""
+    # No packet is sent: the system says by which of its addresses one would go.
+    nobody = "2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1"
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((nobody, 9))
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
 
 
 def _names_of_this_machine() -> set[str]:
@@ -97,12 +172,24 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "srup"
     sys_version = ""
     timeout = _PATIENCE
+    # Else each picture's last packet waits 40 ms for word of the one before.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         self._guarded(self._get)
 
     def do_POST(self) -> None:
         self._guarded(self._post)
+
+    def parse_request(self) -> bool:
+        """Read a request's head, against the clock."""
+        self.server.asked(self.connection)
+        return super().parse_request()
+
+    def handle_one_request(self) -> None:
+        """Wait for a request, and answer it."""
+        super().handle_one_request()
+        self.server.answered(self.connection)
 
     def log_message(self, *_: object) -> None:
         """Keep nothing: an address is personal."""

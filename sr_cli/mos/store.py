@@ -10,7 +10,7 @@ import random
 import secrets
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,21 +67,30 @@ class Store:
     def __init__(self, path: Path, study: Study) -> None:
         self._study = study
         self._lock = threading.Lock()
-        try:
-            self._base = _open(path)
-            with self._base:
-                self._base.executescript(_SCHEMA)
-                self._base.execute("INSERT OR IGNORE INTO study VALUES (?)", [study.id])
-            rows = self._base.execute("SELECT id FROM study").fetchall()
-        except sqlite3.Error as error:
-            raise _unusable(path, error) from error
-        if rows != [(study.id,)]:
-            self._base.close()
-            raise _unusable(path, "it belongs to another study")
+        with ExitStack() as on_failure:
+            try:
+                self._base = _open(path)
+                on_failure.callback(self._base.close)
+                with self._base:
+                    self._base.executescript(_SCHEMA)
+                    self._base.execute(
+                        "INSERT INTO study SELECT ? "
+                        "WHERE NOT EXISTS (SELECT * FROM study)",
+                        [study.id],
+                    )
+                rows = self._base.execute("SELECT id FROM study").fetchall()
+            except sqlite3.Error as error:
+                raise _unusable(path, error) from error
+            if rows != [(study.id,)]:
+                raise _unusable(path, "it belongs to another study")
+            on_failure.pop_all()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, which is whole by itself then."""
         with self._lock:
+            # A log beside it could get lost when the file is copied.
+            with suppress(sqlite3.OperationalError):  # another process has it open
+                self._base.execute("PRAGMA journal_mode = DELETE")
             self._base.close()
 
     def begin(self) -> str:
@@ -144,7 +153,9 @@ def read_records(path: Path, study: Study) -> list[Record]:
     if not path.exists():
         return []
     try:
-        with closing(_open(path)) as base:
+        # Scoring changes nothing, not even a journal's mode.
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, timeout=30.0, uri=True)) as base:
             if base.execute("SELECT id FROM study").fetchall() != [(study.id,)]:
                 raise _unusable(path, "it belongs to another study")
             raters = base.execute("SELECT rater FROM raters ORDER BY rater").fetchall()
@@ -178,5 +189,6 @@ def _record(base: sqlite3.Connection, rater: str) -> Record:
 
 def _unusable(path: Path, why: object) -> DataError:
     return DataError(
-        f"Cannot use {path} ({why})", "Move it away, or name the study it belongs to"
+        f"Cannot use {path} ({why})",
+        "Let its folder be written to, move it away, or name the study it belongs to",
     )

@@ -4,7 +4,7 @@ F. Wilcoxon, "Individual comparisons by ranking methods", 1945.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -43,6 +43,20 @@ def signed_rank(differences: Iterable[float]) -> SignedRank:
     smaller = min(positive, total - positive)
     p = (_exact if len(found) <= EXACT_UP_TO else _approximate)(doubled, smaller)
     return SignedRank(len(found), smaller / 2.0, p)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Correct p values, in their order, for there being as many.
+
+    As strict as Bonferroni in what it promises, and never less able to tell two
+    apart.  S. Holm, "A simple sequentially rejective multiple test procedure", 1979.
+    """
+    corrected = [0.0] * len(ps)
+    worst = 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        worst = max(worst, min(1.0, (len(ps) - rank) * ps[place]))
+        corrected[place] = worst
+    return corrected
 
 
 def _doubled_ranks(sizes: NDArray[np.float64]) -> NDArray[np.int64]:

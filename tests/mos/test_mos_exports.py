@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sr_cli.errors import DataError
@@ -63,6 +63,7 @@ def test_no_json_is_refused(tmp_path, content):
         read_export(tmp_path / "none.json", STUDY)
 
 
+@settings(deadline=None)
 @given(st.permutations([0, 1, 2, 3, 4]))
 def test_copies_of_one_rater_count_once(order):
     copies = [

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_a_failure_leaves_nothing(tmp_path):
         raise ModelError("The weights give no numbers", "Take others")
 
     plan = studies.plan_of(photos)
-    plan = type(plan)(plan.sets, [Rival("bad", fail)], 4)
+    plan = replace(plan, models=[Rival("bad", fail)])
     with pytest.raises(ModelError):
         make_study(plan, tmp_path / "study")
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
@@ -114,6 +115,14 @@ def test_an_empty_folder_is_taken(tmp_path):
     (tmp_path / "study").mkdir()
     folder, study = studies.made_study(tmp_path)
     assert read_study(folder) == study
+
+
+def test_a_model_that_is_named_like_the_original_is_refused(tmp_path):
+    photos = studies.some_pictures(tmp_path / "photos", 1)
+    plan = studies.plan_of(photos)
+    plan = replace(plan, models=[replace(studies.MODEL, id="original")])
+    with pytest.raises(DataError, match="Rename the file of weights"):
+        make_study(plan, tmp_path / "study")
 
 
 def test_too_many_repeats_and_twin_sets_are_refused(tmp_path):

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sr_cli.mos.presentation import presentation
@@ -17,6 +17,7 @@ def small_studies(draw):
     return Study("0" * 16, items, repeats=draw(st.integers(0, count)))
 
 
+@settings(deadline=None)
 @given(small_studies(), st.integers())
 def test_everything_once_and_some_twice(study, seed):
     order = presentation(study, random.Random(seed))
@@ -26,6 +27,7 @@ def test_everything_once_and_some_twice(study, seed):
     assert max(counts.values()) <= 2
 
 
+@settings(deadline=None)
 @given(st.integers())
 def test_second_showings_are_well_apart(seed):
     study = Study("0" * 16, tuple(f"{n:016x}" for n in range(40)), repeats=8)

@@ -5,14 +5,17 @@ import random
 import socket
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
+from urllib.request import urlopen
 
 import pytest
 
 import studies
 from sr_cli.errors import DataError
+from sr_cli.mos import server as server_module
 from sr_cli.mos import store as store_module
 from sr_cli.mos.exports import as_export
 from sr_cli.mos.server import StudyServer
@@ -339,6 +342,99 @@ def test_the_database_of_another_study_is_refused(running, made, tmp_path):
         Store(made[0] / "ratings.sqlite", other)
     with pytest.raises(DataError, match="another study"):
         read_records(made[0] / "ratings.sqlite", other)
+    # Neither refusal made it the other's.
+    Store(made[0] / "ratings.sqlite", made[1]).close()
+
+
+def test_what_is_closed_is_one_file_and_reading_changes_nothing(made):
+    folder, study = made
+    path = folder / "ratings.sqlite"
+    store = Store(path, study)
+    token = store.begin()
+    store.add(token, 0, store.record(token).items[0], 4)
+    store.close()
+    before = path.read_bytes()
+    (record,) = read_records(path, study)
+    assert record.scores[0] == 4
+    assert path.read_bytes() == before
+    assert [found.name for found in folder.glob("ratings*")] == ["ratings.sqlite"]
+
+
+def test_two_servers_of_one_study_share_its_ratings(running, made):
+    study, _, port = running
+    visitor = Visitor(port)
+    begun = visitor.begin()
+    with serving(made[0]) as (_, second):
+        assert Visitor(second).rate(begun, 1, 2) == 200
+        assert visitor.rate(begun, 0, 5) == 200
+        assert Visitor(second).rate(begun, 0, 3) == 200
+    (record,) = read_records(made[0] / "ratings.sqlite", study)
+    assert record.scores[:3] == (3, 2, None)
+
+
+def test_slow_ones_lose_their_place_to_others(made, monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(server_module, "MAX_REQUEST", 0.3)
+    folder, study = made
+    store = Store(folder / "ratings.sqlite", study)
+    with StudyServer(folder, study, store, ("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        address = ("127.0.0.1", server.port)
+        slow = [socket.create_connection(address, timeout=20) for _ in range(3)]
+        for connection in slow:
+            connection.sendall(b"POST /api/rate HTTP/1.1\r\nHost: localhost\r\n")
+        with socket.create_connection(address, timeout=20) as fourth:
+            assert fourth.recv(1) == b""  # there is no place
+        for connection in slow:
+            # Their time runs from the first line, however they go on.
+            with suppress(OSError):
+                while connection.recv(999):
+                    pass
+            connection.close()
+        while threading.active_count() > 2:  # they leave
+            time.sleep(0.01)
+        assert Visitor(server.port).begin()["rater"]
+        server.shutdown()
+        thread.join()
+    store.close()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "::1", "::"])
+def test_the_address_that_is_shown_leads_to_the_page(made, host):
+    folder, study = made
+    if ":" in host and not socket.has_ipv6:
+        pytest.skip("There is no IPv6 here")
+    store = Store(folder / "ratings.sqlite", study)
+    try:
+        server = StudyServer(folder, study, store, (host, 0))
+    except DataError:
+        store.close()
+        pytest.skip(f"Nothing can listen at {host} here")
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        with urlopen(server.url, timeout=20) as answer:
+            assert answer.status == 200
+        server.shutdown()
+        thread.join()
+    store.close()
+
+
+def test_a_fault_of_ours_is_told_and_does_not_stop_the_server(running, made):
+    _, store, _ = running
+    told: list[str] = []
+    with StudyServer(*made, store, ("127.0.0.1", 0), told.append) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        server.page = None  # type: ignore[assignment]
+        visitor = Visitor(server.port)
+        with pytest.raises((OSError, HTTPException)):
+            visitor.send("GET", "/")
+        assert visitor.begin()["rater"]
+        server.shutdown()
+        thread.join()
+    assert "TypeError" in told[0]
 
 
 def test_a_damaged_database_is_told(made):

@@ -4,14 +4,16 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sr_cli.mos.distributions import t_quantile
 from sr_cli.mos.screening import rejected
-from sr_cli.mos.wilcoxon import EXACT_UP_TO, signed_rank
+from sr_cli.mos.wilcoxon import EXACT_UP_TO, holm, signed_rank
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is not installed")
+
+SCORED = (-4, -3, -2, -1, 1, 2, 3, 4)  # scores that differ, differ so
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 7, 25, 100, 5000])
@@ -23,6 +25,7 @@ def test_quantiles_of_t(freedom, probability):
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=30, unique_by=abs))
 def test_without_ties_p_is_scipys_exact_one(differences):
     differences = [d for d in differences if d] or [1]
@@ -32,6 +35,7 @@ def test_without_ties_p_is_scipys_exact_one(differences):
     assert ours.p == pytest.approx(theirs.pvalue, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
 def test_with_ties_p_counts_all_signs(differences):
     found = np.array([d for d in differences if d], float)
@@ -46,9 +50,8 @@ def test_with_ties_p_counts_all_signs(differences):
     assert ours.p == pytest.approx(min(1.0, 2 * (sums <= smaller).mean()))
 
 
-@given(
-    st.lists(st.integers(-4, 4).filter(bool), min_size=EXACT_UP_TO + 1, max_size=400)
-)
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from(SCORED), min_size=EXACT_UP_TO + 1, max_size=150))
 def test_for_many_p_is_scipys_approximation(differences):
     ours = signed_rank(differences)
     theirs = stats.wilcoxon(differences, correction=True, method="asymptotic")
@@ -63,6 +66,24 @@ def test_exact_and_approximate_meet_where_one_takes_over():
     exact = signed_rank(values).p
     near = stats.wilcoxon(values, correction=True, method="asymptotic").pvalue
     assert exact == pytest.approx(near, abs=0.003)
+
+
+def test_holm_by_hand():
+    # 4 x 0.01; 3 x 0.015 = 0.045; 2 x 0.02 = 0.04, but no less than 0.045; 0.5.
+    assert holm([0.015, 0.5, 0.01, 0.02]) == pytest.approx([0.045, 0.5, 0.04, 0.045])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_lies_between_p_and_bonferroni_and_keeps_their_order(ps):
+    found = holm(ps)
+    for p, corrected in zip(ps, found, strict=True):
+        assert p <= corrected <= min(1.0, len(ps) * p)
+    assert sorted(found) == [
+        found[n] for n in sorted(range(len(ps)), key=ps.__getitem__)
+    ]
 
 
 def opinions(raters: int, items: int, seed: int = 0) -> np.ndarray:
