@@ -1,6 +1,7 @@
 """Fixtures: a tiny network, and the real data where this machine has it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from sr_cli.catalog import Architecture
 from sr_cli.networks.fuse import Network, fuse
+from torch_forks import Forks, open_forks
 
 TINY = {
     norm: Architecture(blocks=2, channels=8, normalization=norm)  # type: ignore[arg-type]
@@ -61,6 +63,13 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = {HEADER_ARCHITECTURE: architecture.to_json()}
     save_file(tiny_state(architecture), path, metadata=header)
     return path
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """What starts processes that need torch, in a moment."""
+    with open_forks() as found:
+        yield found
 
 
 @pytest.fixture

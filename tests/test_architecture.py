@@ -1,6 +1,7 @@
 """The house rules that an import statement can break."""
 
 import ast
+import json
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -84,24 +85,27 @@ def test_imports_point_down_and_libraries_stay_home(path):
             assert here.startswith(HOMES[top]), f"{here} imports {name}"
 
 
-def loaded_after(*arguments: str) -> set[str]:
-    """The top-level modules that a run of the command line has loaded."""
+def loaded_after(*runs: tuple[str, ...]) -> list[set[str]]:
+    """The top-level modules loaded after each run of the command line in a process."""
     code = (
-        "import sys\n"
+        "import json, sys\n"
         "from sr_cli.cli import main\n"
-        "try:\n"
-        "    main(sys.argv[1:])\n"
-        "finally:\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    try:\n"
+        "        main(arguments)\n"
+        "    except SystemExit as ended:\n"
+        "        assert not ended.code, arguments\n"
         "    tops = {name.split('.')[0] for name in sys.modules}\n"
-        "    print('LOADED', *tops, file=sys.stderr)\n"
+        "    print('\\nLOADED', *tops, file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", code, json.dumps(runs)],
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(done.stderr.rsplit("LOADED", 1)[1].split())
+    told = [line for line in done.stderr.splitlines() if line.startswith("LOADED")]
+    return [set(line.split()[1:]) for line in told]
 
 
 SUBCOMMANDS = [
@@ -111,26 +115,22 @@ SUBCOMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        *([c, "--help"] for c in COMMANDS),
-        *([*words, "--help"] for words in SUBCOMMANDS),
-    ],
-)
-def test_help_loads_no_torch_and_no_engine(arguments):
+def test_help_loads_no_torch_and_no_engine():
     heavy = {"torch", "onnx", "onnxruntime", "openvino", "huggingface_hub", "numpy"}
     heavy |= {"PIL", "OpenImageIO", "isal"}
-    assert not heavy & loaded_after(*arguments)
+    # One after the other: what none has loaded at the end, none loads alone.
+    runs = [
+        (*words, "--help") for words in ((), *((c,) for c in COMMANDS), *SUBCOMMANDS)
+    ]
+    found = loaded_after(*runs)
+    for arguments, loaded in zip(runs, found, strict=True):
+        assert not heavy & loaded, arguments
 
 
 def test_upscale_on_a_cpu_loads_no_torch(tmp_path, tiny_weights, small_photo):
     target = tmp_path / "out.png"
-    loaded = loaded_after(
-        *("upscale", str(small_photo), "-m", str(tiny_weights), "-o", str(target)),
-        *("--device", "cpu"),
-    )
+    place = ("-m", str(tiny_weights), "-o", str(target), "--device", "cpu")
+    (loaded,) = loaded_after(("upscale", str(small_photo), *place))
     assert target.exists()
     assert "openvino" in loaded
     assert "torch" not in loaded

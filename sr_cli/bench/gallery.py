@@ -74,7 +74,7 @@ class Gallery:
             if len(shown.scores) < self._rivals:
                 return
             self._kept.append(self._growing.pop(score.file))
-            self._kept.sort(key=lambda one: -one.spread)
+            self._kept.sort(key=lambda one: (-one.spread, one.file))
             self.left_out += len(self._kept[self._most :])
             del self._kept[self._most :]
 

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from conftest import TINY, tiny_state
+from one_peak import open_one_peak
 from sr_cli.bench import (
     contestants,
     peak,
@@ -76,6 +77,8 @@ def run(tmp_path_factory):
         patch.setattr(Processes, "compute", told)
         patch.setattr(speed, "_SETTLE", 0.0)
         patch.setattr(peak, "_MEASURED", 0.02)
+        patch.setattr(peak, "open_peak", open_one_peak)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         arguments = ["bench", "speed", "-m", "espcn", *size, *rows, *files]
         result = CliRunner().invoke(cli, list(map(str, arguments)))
     assert result.exit_code == 0, result.output

@@ -18,6 +18,7 @@ from sr_cli.batch import open_folder
 from sr_cli.cli import main
 
 COUNT = 12
+MANY = 24  # so that some are left whenever a signal comes
 
 
 def srup(*arguments: object) -> int:
@@ -37,12 +38,16 @@ def batch(options):
     return lambda *arguments: srup(*arguments, *options)
 
 
+def fill(folder: Path, count: int = COUNT) -> Path:
+    for number in range(count):
+        place = folder / "in" / ("x" if number % 3 else "y z")
+        make(place / f"{number:02}.png", number, (40, 30))
+    return folder / "in"
+
+
 @pytest.fixture
 def root(tmp_path) -> Path:
-    for number in range(COUNT):
-        folder = tmp_path / "in" / ("x" if number % 3 else "y z")
-        make(folder / f"{number:02}.png", number, (40, 30))
-    return tmp_path / "in"
+    return fill(tmp_path)
 
 
 def json_lines(text: str) -> list[dict[str, object]]:
@@ -130,7 +135,7 @@ def test_json_has_a_line_for_every_event(batch, root, tmp_path, capfd):
 def test_the_first_failure_can_end_it(batch, tmp_path, capfd):
     root, out = tmp_path / "in", tmp_path / "out"
     for number in range(20):
-        make(root / f"{number:02}.png", number, (40, 30))
+        make(root / f"{number:02}.png", number)
     (root / "00.png").write_text("no picture")
     assert batch(root, "-o", out, "--fail-fast") == 1
     assert "1 failed, " in capfd.readouterr().err
@@ -195,14 +200,18 @@ def test_bad_requests(root, monkeypatch, capfd, arguments, message):
     assert [path.name for path in root.parent.iterdir() if path.is_dir()] == ["in"]
 
 
-@pytest.fixture
-def whole(batch, root, tmp_path, capfd) -> dict[str, bytes]:
-    """What an undisturbed run gives."""
-    assert batch(root, "-o", tmp_path / "whole", "-q") == 0
-    return tree(tmp_path / "whole")
+@pytest.fixture(scope="module")
+def undisturbed(tiny_weights, tmp_path_factory):
+    """A folder, options of what begins soonest, and what they give in peace."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    root, out = fill(folder, MANY), folder / "out"
+    options = ("-m", tiny_weights, "--device", "cpu", "--engine", "onnxruntime")
+    assert srup(root, "-o", out, "-q", *options) == 0
+    return root, options, tree(out)
 
 
-def test_a_batch_that_is_killed_again_and_again(options, root, tmp_path, whole):
+def test_a_batch_that_is_killed_again_and_again(undisturbed, tmp_path):
+    root, options, whole = undisturbed
     out = tmp_path / "out"
     chance = random.Random(0)
     kills, done = 0, []
@@ -217,31 +226,35 @@ def test_a_batch_that_is_killed_again_and_again(options, root, tmp_path, whole):
         assert tree(out).items() <= whole.items()
         assert set(done) <= set(tree(out))
         done = list(tree(out))
-        if len(done) == COUNT:
+        if len(done) == MANY:
             break
     assert kills
     with process(root, "-o", out, *options) as running:
         text, _ = running.communicate()
     *_, summary = json_lines(text)
     assert summary["skipped"] == len(done)
-    assert summary["done"] == COUNT - len(done)
+    assert summary["done"] == MANY - len(done)
     assert tree(out) == whole
     assert hidden(out) == ["journal.jsonl"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_batch_says_how_to_go_on(options, root, tmp_path, whole, number):
+def test_an_interrupted_batch_says_how_to_go_on(undisturbed, tmp_path):
+    """And goes on, after Ctrl-C and after SIGTERM."""
+    root, options, whole = undisturbed
     out = tmp_path / "out"
-    with process(root, "-o", out, *options) as running:
-        assert wait_for(running, "done", 2)
-        running.send_signal(number)
-        text, said = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert said.endswith("The same command goes on where this one stopped.\n")
-    *_, summary = json_lines(text)
-    assert summary["left"] == COUNT - len(tree(out)) > 0
-    assert tree(out).items() <= whole.items()
-    assert hidden(out) == ["journal.jsonl"]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = len(tree(out))
+        with process(root, "-o", out, *options) as running:
+            assert wait_for(running, "done", 2)
+            running.send_signal(number)
+            text, said = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert said.endswith("The same command goes on where this one stopped.\n")
+        *_, summary = json_lines(text)
+        assert summary["left"] == MANY - len(tree(out)) > 0
+        assert len(tree(out)) >= before + 2
+        assert tree(out).items() <= whole.items()
+        assert hidden(out) == ["journal.jsonl"]
     with process(root, "-o", out, *options) as running:
         running.communicate()
     assert running.returncode == 0

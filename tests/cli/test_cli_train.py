@@ -1,11 +1,8 @@
 """`srup train` and `srup publish` as a user meets them, signals included."""
 
 import csv
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -21,6 +18,7 @@ from sr_cli.cli.train_options import HELP
 from sr_cli.train import checkpoint
 from sr_cli.train.config import SYSTEMS, TrainConfig
 from sr_cli.weights import load_model
+from torch_forks import SRUP, Job
 
 TINY = ("--blocks", 1, "--channels", 8, "--crop", 32, "--batch", 2, "--warmup", 2)
 
@@ -309,11 +307,11 @@ def test_no_system_means_srresnet(capfd):
     assert "No such command 'unet'" in capfd.readouterr().err
 
 
-RUNS = """
-import json, os, signal, sys
-import torch._dynamo  # half a run's start: once for all of them
-import sr_cli.cli.train_sitting
+DIES = """
+import os, signal
 from sr_cli.cli import main
+
+saves = []
 
 def die_half_way(file):
     size = os.fstat(file).st_size
@@ -322,17 +320,8 @@ def die_half_way(file):
         os.ftruncate(file, size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
 
-saves, children = [], {}
-for name, arguments in json.loads(sys.argv[1]).items():
-    children[name] = os.fork()
-    if children[name] == 0:
-        os.dup2(os.open(name + ".err", os.O_CREAT | os.O_WRONLY), 2)
-        if name == "killed":
-            os.fsync = die_half_way
-        main(arguments)
-print(json.dumps(children), flush=True)
-for child in children.values():
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os.fsync = die_half_way
+main()
 """
 
 
@@ -344,28 +333,25 @@ def wait_for_lines(log: Path, count: int) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are a matter of POSIX")
-def test_signals_save_and_a_kill_loses_little(train, photos, tmp_path):
+def test_signals_save_and_a_kill_loses_little(train, photos, tmp_path, forks):
     """Three runs at once: Ctrl-C, SIGTERM, and a kill half-way through a save."""
     asked = {"interrupted": signal.SIGINT, "terminated": signal.SIGTERM}
-    settings = ("--data", photos, "--steps", 10**6, "--save-every", 10, *TINY)
+    settings = ("--data", photos, "--steps", 10**6, "--save-every", 4, *TINY)
     words = ("--threads", 1, "--device", "cpu", "--log-every", 1, *settings)
-    runs = {
-        name: ["train", "--output", name, *map(str, words)]
+    jobs = {
+        name: Job(
+            ["train", "--output", name, *map(str, words)],
+            folder=str(tmp_path),
+            errors=f"{name}.err",
+            code=DIES if name == "killed" else SRUP,
+        )
         for name in (*asked, "killed")
     }
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUNS, json.dumps(runs)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert process.stdout is not None
-    children = json.loads(process.stdout.readline())
-    for name, number in asked.items():
-        wait_for_lines(tmp_path / name / "metrics.csv", 4)
-        os.kill(children[name], number)
-    codes = process.communicate(timeout=60)[0].split()
-    assert codes == ["130", "130", str(-signal.SIGKILL)]
+    with forks.running(list(jobs.values())) as running:
+        for child, (name, number) in zip(running.children, asked.items(), strict=False):
+            wait_for_lines(tmp_path / name / "metrics.csv", 4)
+            os.kill(child, number)
+        assert running.wait() == [130, 130, -signal.SIGKILL]
     for name in asked:
         saved = checkpoint.read_average(tmp_path / name / "checkpoint.safetensors")
         told = (tmp_path / f"{name}.err").read_text()
@@ -375,10 +361,10 @@ def test_signals_save_and_a_kill_loses_little(train, photos, tmp_path):
         assert load_model(str(tmp_path / name / "weights.safetensors"))
     folder = tmp_path / "killed"
     assert len(list(folder.glob(".srup-*.part"))) == 1
-    assert checkpoint.read_average(folder / "checkpoint.safetensors").step == 10
-    assert train("--resume", "--stop-at", 12, output="killed") == 0
+    assert checkpoint.read_average(folder / "checkpoint.safetensors").step == 4
+    assert train("--resume", "--stop-at", 6, output="killed") == 0
     assert not list(folder.glob(".*"))
-    assert [line["step"] for line in log_of(folder)] == list(range(1, 13))
+    assert [line["step"] for line in log_of(folder)] == list(range(1, 7))
 
 
 def test_publish(train, tmp_path, photos, capfd):

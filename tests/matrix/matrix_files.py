@@ -157,8 +157,9 @@ def cells() -> Iterator[Cell]:
                     yield Cell(suffix, mode, icc, orientation, metadata=holds.xmp)
 
 
+@cache  # decoding the example anew for every cell took longer than srup did
 def samples(mode: str, depth: int = 8) -> np.ndarray:
-    """The picture in a mode: (H, W, bands), in full range."""
+    """The picture in a mode: (H, W, bands), in full range, not to be written to."""
     with Image.open(EXAMPLE) as im:
         crop = im.crop((80, 30, 80 + 4 * WIDTH, 30 + 4 * HEIGHT))
         small = crop.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
@@ -179,7 +180,9 @@ def samples(mode: str, depth: int = 8) -> np.ndarray:
         "CMYK": [*np.moveaxis(0.8 - 0.8 * rgb, 2, 0), 0.1 * gray],
     }[mode]
     white = 2**depth - 1
-    return np.round(np.stack(bands, 2) * white).astype(f"uint{depth}")
+    array = np.round(np.stack(bands, 2) * white).astype(f"uint{depth}")
+    array.setflags(write=False)
+    return array
 
 
 @cache

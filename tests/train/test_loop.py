@@ -8,7 +8,7 @@ import torch
 from sr_cli import picture
 from sr_cli.degrade import downscale
 from sr_cli.errors import ConfigError, OutOfMemoryError
-from sr_cli.train import checkpoint
+from sr_cli.train import checkpoint, divergence
 from sr_cli.train.config import TrainConfig
 from sr_cli.train.data import Crops
 from sr_cli.train.feature_weights import load_features
@@ -99,14 +99,19 @@ def test_three_and_three_updates_are_six(
     ]
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("content", ["mse", "vgg22", "squeeze"])
-def test_three_and_three_adversarial_updates_are_six(
+@pytest.mark.parametrize(
+    ("content", "precision"),
+    [
+        *(("mse", "float32"), ("vgg22", "bfloat16")),
+        *(("squeeze", "float32"), ("squeeze", "bfloat16")),
+    ],
+)
+def test_two_and_two_adversarial_updates_are_four(
     tiny, crops, tmp_path, content, precision
 ):
     """Both optimisers, both networks, the average, and what they have seen."""
     changes = ADVERSARIAL | {"content": content, "precision": precision}
-    config = tiny(**changes, gan="relativistic", accumulate=2)
+    config = tiny(**changes, gan="relativistic", accumulate=2, steps=4)
     features = None
     if config.features:
         features = load_features(config.features, "random", seed=0).features
@@ -114,13 +119,13 @@ def test_three_and_three_adversarial_updates_are_six(
     whole, first, second = (start(config) for _ in range(3))
     reports = run(whole, means, tmp_path / "whole")
     path = tmp_path / "halves"
-    run(first, means, path, stop=lambda: first.step == 3)
+    run(first, means, path, stop=lambda: first.step == 2)
     torch.manual_seed(99)
     checkpoint.restore(second, path)
     rest = run(second, means, path)
     assert any(name.startswith("adversary.") for name in everything(whole))
     assert_same(everything(whole), everything(second))
-    assert [r.losses for r in rest] == [r.losses for r in reports[3:]]
+    assert [r.losses for r in rest] == [r.losses for r in reports[2:]]
 
 
 def test_accumulated_batches_are_one_large_batch(tiny, photos, tmp_path):
@@ -145,17 +150,19 @@ def test_accumulated_batches_are_one_large_batch(tiny, photos, tmp_path):
 def test_a_run_that_diverges_ends_with_a_sentence(tiny, photos, tmp_path, monkeypatch):
     pairs = load_photos(picture_files(photos)).pairs
     config = tiny(steps=2000, channels=2, crop=16, batch=1, precision="float32")
+    for name in ("WINDOW", "PATIENCE"):  # they are 100
+        monkeypatch.setattr(divergence, name, 20)
     seen = []
 
     def exploding(output, target):
         seen.append(None)
-        scale = 1.0 if len(seen) < 250 else 1e4
+        scale = 1.0 if len(seen) < 50 else 1e4
         return (output - target).abs().mean() * scale
 
     monkeypatch.setitem(DISTANCES, "l1", exploding)
     path = tmp_path / "run.safetensors"
     with pytest.raises(ConfigError, match="has diverged") as error:
-        run(start(config), Crops(pairs, 16, 1, 0), path, save_every=100)
+        run(start(config), Crops(pairs, 16, 1, 0), path, save_every=20)
     assert "run.safetensors" in error.value.hint
     assert "--resume" in error.value.hint
     assert checkpoint.read_average(path).step <= len(seen)
@@ -204,23 +211,23 @@ def test_one_patch_is_learnt_by_heart(tiny, tmp_path, optimizer):
     y, x = np.mgrid[:32, :32]
     high = np.stack([x * 7, y * 7, 128 + 90 * np.sin(x / 3)], axis=2).astype(np.uint8)
     crops = Crops([Pair(high, high[::4, ::4].copy())], 32, 2, seed=0)
-    config = tiny(channels=16, optimizer=optimizer, steps=80, learning_rate=1e-2)
+    config = tiny(channels=16, optimizer=optimizer, steps=60, learning_rate=1e-2)
     reports = run(start(config), crops, tmp_path / "checkpoint")
     assert reports[-1].loss < 0.35 * reports[0].loss
     assert all(report.learning_rate <= 1e-2 for report in reports)
 
 
 def test_one_crop_is_overfitted_to_40_db(tmp_path):
-    """All eight ways that it can lie, by one small network, in 200 updates."""
+    """All eight ways that it can lie, by one small network, in 110 updates."""
     photo = Path(__file__).parent.parent.parent / "examples" / "cat.jpg"
-    high = picture.read(photo).pixels[60:92, 100:132].copy()
-    crops = Crops([Pair(high, downscale(high, 4))], 32, 4, seed=0)
+    high = picture.read(photo).pixels[60:76, 100:116].copy()
+    crops = Crops([Pair(high, downscale(high, 4))], 16, 8, seed=0)
     config = TrainConfig(
-        blocks=4,
-        channels=48,
-        crop=32,
-        batch=4,
-        steps=200,
+        blocks=1,
+        channels=64,
+        crop=16,
+        batch=8,
+        steps=110,
         warmup=10,
         content="mse",
         learning_rate=6e-3,

@@ -1,37 +1,19 @@
 """Several processes against one, with the variables that `torchrun` sets."""
 
-import json
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from sr_cli.train.parallel import ALONE, open_team
+from torch_forks import Job
 
 pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available() or not hasattr(os, "fork"),
     reason="this torch has no gloo, or this system no fork",
 )
-
-SRUP = """
-import json, os, sys
-import torch._dynamo  # half a run's start: once for all of them
-import sr_cli.cli.train_sitting
-from sr_cli.cli import main
-
-children = []
-for variables, arguments in json.loads(sys.argv[1]):
-    child = os.fork()
-    if child == 0:
-        os.environ.update(variables)
-        main(arguments)
-    children.append(child)
-print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
-"""
 
 GAN = """
 import sys
@@ -50,6 +32,7 @@ config = TrainConfig(
 )
 photos, checkpoint = map(Path, sys.argv[1:])
 crops = Crops(load_photos(picture_files(photos)).pairs, 32, 2, 0)
+torch.set_num_threads(1)
 with open_team("cpu") as team:
     state = start(config)
     losses = [r.losses for r in train(state, Means(crops, team=team), checkpoint)]
@@ -73,7 +56,24 @@ def team(size: int) -> list[dict[str, str]]:
     return [{k: str(v) for k, v in rank.items()} for rank in ranks]
 
 
-def test_two_processes_are_one_with_a_doubled_batch(photos, tmp_path):
+@pytest.fixture
+def done(forks, tmp_path):
+    """Let processes do something at once, and well."""
+
+    def run(jobs):
+        told = [tmp_path / f"{number}.err" for number in range(len(jobs))]
+        begun = [
+            Job(arguments, str(tmp_path), str(path), variables=variables, **code)
+            for (variables, arguments, code), path in zip(jobs, told, strict=True)
+        ]
+        with forks.running(begun) as running:
+            codes = running.wait()
+        assert not any(codes), [path.read_text() for path in told]
+
+    return run
+
+
+def test_two_processes_are_one_with_a_doubled_batch(photos, tmp_path, done):
     """Weights, average, and what both optimisers remember."""
     settings = (
         *("--data", photos, "--validate", photos, "--steps", 4, "--save-every", 2),
@@ -86,16 +86,8 @@ def test_two_processes_are_one_with_a_doubled_batch(photos, tmp_path):
         place = ("--output", tmp_path / name, "--batch", batch)
         return [str(a) for a in ("train", "srresnet", *place, *settings)]
 
-    jobs = [(variables, arguments("two", 2)) for variables in team(2)]
-    jobs.append(({}, arguments("one", 4)))
-    done = subprocess.run(
-        [sys.executable, "-c", SRUP, json.dumps(jobs)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert done.stdout.strip() == "[0, 0, 0]", done.stderr
+    jobs = [(variables, arguments("two", 2), {}) for variables in team(2)]
+    done([*jobs, ({}, arguments("one", 4), {})])
     for name in ("weights.safetensors", "checkpoint.safetensors"):
         ours, theirs = (load_file(tmp_path / run / name) for run in ("two", "one"))
         assert ours.keys() == theirs.keys()
@@ -105,19 +97,9 @@ def test_two_processes_are_one_with_a_doubled_batch(photos, tmp_path):
     assert rows[0].count("\n") == rows[1].count("\n")  # one process writes, not both
 
 
-def test_the_processes_of_a_gan_stay_together(photos, tmp_path):
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", GAN, photos, tmp_path / "checkpoint"],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | variables,
-        )
-        for variables in team(2)
-    ]
-    for process in running:
-        _, told = process.communicate(timeout=120)
-        assert process.returncode == 0, told
+def test_the_processes_of_a_gan_stay_together(photos, tmp_path, done):
+    arguments = [str(photos), str(tmp_path / "checkpoint")]
+    done([(variables, arguments, {"code": GAN}) for variables in team(2)])
 
 
 def test_alone_nothing_is_shared(monkeypatch):
