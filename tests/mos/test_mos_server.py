@@ -380,6 +380,7 @@ def test_slow_ones_lose_their_place_to_others(made, monkeypatch):
     with StudyServer(folder, study, store, ("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
+        usual = threading.active_count()  # with those of other tests
         address = ("127.0.0.1", server.port)
         slow = [socket.create_connection(address, timeout=20) for _ in range(3)]
         for connection in slow:
@@ -392,7 +393,7 @@ def test_slow_ones_lose_their_place_to_others(made, monkeypatch):
                 while connection.recv(999):
                     pass
             connection.close()
-        while threading.active_count() > 2:  # they leave
+        while threading.active_count() > usual:  # they leave
             time.sleep(0.01)
         assert Visitor(server.port).begin()["rater"]
         server.shutdown()

@@ -307,6 +307,13 @@ class TestDamage:
         picture = read_bytes(stream.getvalue(), "test")
         assert len(picture.exif or b"") < 2 * len(block)
 
+    def test_nothing_of_an_unknown_kind_is_left_out(self) -> None:
+        entries = struct.pack(">HHLLHHLL", 0x010E, 2, 2, 0x41000000, 0x9999, 78, 0, 0)
+        block = b"Exif\0\0MM\0*\0\0\0\x08\0\2" + entries + bytes(4)
+        exif, notes = self.read(block)
+        assert exif is not None
+        assert (exif[Tag.ImageDescription], notes) == ("A", ())
+
     @settings(max_examples=200, deadline=None)
     @given(st.data())
     def test_any_damage_leaves_sound_exif_or_none(self, data: st.DataObject) -> None:

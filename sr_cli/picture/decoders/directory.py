@@ -168,7 +168,8 @@ def directory_at(stream: IO[bytes], form: Form, at: int) -> Directory:
         where = start + (index + 1) * entry_size - inside
         if size > inside:
             (where,) = struct.unpack(form.order + position, field)
-        if size > _LARGEST_VALUE or where + size > end or tag in entries:
+        known = kind in _SIZES and tag not in entries
+        if not known or size > _LARGEST_VALUE or where + size > end:
             sound = sound and not length
             truncated = truncated or where < end < where + size
             continue
