@@ -108,7 +108,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         id="srresnet",
         architecture=Architecture(normalization="none"),
-        sha256="849cf196b4e154b322346dd0239b12f45593f92e9308b6458c98a6f32ab0c55c",
+        sha256="7698f859e4dbd1b9cbdc7e69081f6a4a98b2c207c81c9758edf14ce7cbeab16a",
         summary="Faithful: the paper's generator without BatchNorm",
     ),
     ModelSpec(
