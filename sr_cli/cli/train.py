@@ -1,6 +1,7 @@
 """`srup train`: photos in, weights out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from sr_cli.cli import completers
 from sr_cli.cli.options import debug_option, device_option
 from sr_cli.cli.train_options import config_options
 from sr_cli.cli.train_plot import command as plot
+from sr_cli.errors import SrupError
 from sr_cli.train.config import SYSTEMS, System
 from sr_cli.train.presets import PRESET_NAMES
 
@@ -238,13 +240,38 @@ def _system(network: System) -> click.Command:
     return train
 
 
+def _value(arguments: Sequence[str], option: str) -> Path | None:
+    for word, following in zip(arguments, (*arguments[1:], ""), strict=True):
+        if word == option:
+            return Path(following)
+        if word.startswith(f"{option}="):
+            return Path(word.removeprefix(f"{option}="))
+    return None
+
+
+def _meant(arguments: Sequence[str]) -> str:
+    """Return the system of the run or the settings that are named, else srresnet."""
+    run, settings = _value(arguments, "--output"), _value(arguments, "--config")
+    found = None
+    # What is wrong with a file is told by those who need it.
+    with suppress(SrupError):
+        from sr_cli.train.checkpoint import read_config
+        from sr_cli.train.run import RunFolder, read_wishes
+
+        if "--resume" in arguments and run is not None:
+            found = read_config(RunFolder(run).checkpoint).network
+        elif settings is not None:
+            found = read_wishes(settings).get("network")
+    return found if found in SYSTEMS else _DEFAULT
+
+
 class _Systems(click.Group):
-    """Takes srresnet where no system is named."""
+    """Takes the system that is meant where none is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         unnamed = bool(args) and args[0].startswith("-")
         if unnamed and args[0] not in ("-h", "--help"):
-            args = [_DEFAULT, *args]
+            args = [_meant(args), *args]
         return super().parse_args(ctx, args)
 
 
@@ -252,7 +279,8 @@ class _Systems(click.Group):
 def command() -> None:
     """Train a network on a folder of photos, or look at how that went.
 
-    `srup train --data photos/` trains srresnet.  Ctrl-C or SIGTERM finish the update,
+    `srup train --data photos/` trains srresnet, and --resume or --config whatever
+    the run or the settings are of.  Ctrl-C or SIGTERM finish the update,
     save and leave; --resume goes on as if nothing had happened.  The averaged weights
     are in OUTPUT/weights.safetensors, and `-m OUTPUT` takes them.
 

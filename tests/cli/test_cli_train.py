@@ -277,10 +277,21 @@ def test_a_gan_resumes_bit_for_bit(photos, tmp_path):
     whole, run = ("--output", tmp_path / "whole"), ("--output", tmp_path / "run")
     assert srup("train", "srgan", *whole, *small, *fixed) == 0
     assert srup("train", "srgan", *run, *small, *fixed, "--stop-at", 2) == 0
-    assert srup("train", "srgan", *run, *fixed, "--resume") == 0
+    assert srup("train", *run, *fixed, "--resume") == 0  # it knows what it trains
     for name in ("checkpoint", "weights"):
         files = (tmp_path / n / f"{name}.safetensors" for n in ("whole", "run"))
         assert_same_tensors(*files)
+
+
+def test_settings_say_which_system_they_are_of(photos, tmp_path):
+    wishes = tmp_path / "wishes.toml"
+    wishes.write_text('network = "espcn"\nsteps = 1\ncrop = 32\nbatch = 1\n')
+    place = (f"--output={tmp_path / 'run'}", "--data", photos, "--device", "cpu")
+    assert srup("train", f"--config={wishes}", *place, "--quiet") == 0
+    assert (
+        checkpoint.read_config(tmp_path / "run" / "checkpoint.safetensors").network
+        == "espcn"
+    )
 
 
 def test_tensorboard_on_wish(train, tmp_path):
