@@ -123,6 +123,12 @@ MODELS: tuple[ModelSpec, ...] = (
         sha256="45194389199b27d82ffdc155938a4813eb7a45d163a0de2d243fc6cd0da01bc4",
         summary="Fast: three small convolutions on luma",
     ),
+    ModelSpec(
+        id="srcnn",
+        architecture=Architecture(family="srcnn"),
+        sha256="dc93fdb7fb94c970dcfda4d1f6e26c5a5896308ffab6539cb7e0d8bd12abac05",
+        summary="History: the first network for this, on the bicubic enlargement",
+    ),
 )
 
 

@@ -68,6 +68,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def forks() -> Iterator[Forks]:
     """What starts processes that need torch, in a moment."""
+    if not hasattr(os, "fork"):
+        pytest.skip("This system can't fork processes")
     with open_forks() as found:
         yield found
 

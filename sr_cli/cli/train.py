@@ -252,14 +252,17 @@ def _value(arguments: Sequence[str], option: str) -> Path | None:
 def _meant(arguments: Sequence[str]) -> str:
     """Return the system of the run or the settings that are named, else srresnet."""
     run, settings = _value(arguments, "--output"), _value(arguments, "--config")
+    resumed = run if "--resume" in arguments else None
+    if resumed is None and settings is None:
+        return _DEFAULT
+    from sr_cli.train.checkpoint import read_config
+    from sr_cli.train.run import RunFolder, read_wishes
+
     found = None
     # What is wrong with a file is told by those who need it.
     with suppress(SrupError):
-        from sr_cli.train.checkpoint import read_config
-        from sr_cli.train.run import RunFolder, read_wishes
-
-        if "--resume" in arguments and run is not None:
-            found = read_config(RunFolder(run).checkpoint).network
+        if resumed is not None:
+            found = read_config(RunFolder(resumed).checkpoint).network
         elif settings is not None:
             found = read_wishes(settings).get("network")
     return found if found in SYSTEMS else _DEFAULT
