@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,7 +11,7 @@ from sr_cli.cli.options import packed
 
 if TYPE_CHECKING:
     from sr_cli.bench.gallery import Gallery
-    from sr_cli.bench.protocol import Protocol
+    from sr_cli.bench.protocol import Channel, Protocol, Reduction
     from sr_cli.bench.report import Result
 
 _STANDARD = "-"
@@ -25,10 +25,10 @@ class Comparing:
     """How results are compared with their originals, as asked for."""
 
     metrics: tuple[str, ...]
-    channel: str
+    channel: Literal["y", "rgb", "both"]
     border: int | None
-    gray: str
-    kernel: str
+    gray: Literal["gray", "rgb"]
+    kernel: "Reduction"
     published: bool
 
     @property
@@ -37,16 +37,16 @@ class Comparing:
         from sr_cli.bench.protocol import Protocol
 
         # In one order, so that results are found again however they are asked for.
-        # Click has checked `channel` and `kernel` against the choices, which mypy can't
-        # know.
-        channels = ("y", "rgb") if self.channel == "both" else (self.channel,)
+        channels: tuple[Channel, ...] = ("y", "rgb")
+        if self.channel != "both":
+            channels = (self.channel,)
         wanted = {*self.metrics, "daala"} if self.published else set(self.metrics)
         return Protocol(
             tuple(name for name in METRICS if name in wanted),
-            channels,  # type: ignore[arg-type]
+            channels,
             self.border,
             self.gray == "gray",
-            self.kernel,  # type: ignore[arg-type]
+            self.kernel,
         )
 
 

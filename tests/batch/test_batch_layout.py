@@ -22,7 +22,10 @@ def inputs(*names: str, root: Path = ROOT, base: Path = Path("/nowhere/in")):
     return [Input(base / n, root, PurePath(n).parent) for n in names]
 
 
-def results(*names: str, naming: Naming = Naming(), fold: bool = False) -> list[str]:  # noqa: B008 (frozen)
+USUAL = Naming()
+
+
+def results(*names: str, naming: Naming = USUAL, fold: bool = False) -> list[str]:
     found = lay_out(inputs(*names), naming, {}, lambda _: fold)
     return [place.result.as_posix() for place in found]
 

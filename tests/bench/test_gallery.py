@@ -67,15 +67,19 @@ def test_perception_is_drawn_where_it_was_computed(name, photos):
     assert drawn in to_html([replace(result, models=models)], [gallery])
 
 
-def test_what_was_shown_is_not_upscaled_again(photos):
-    made = []
+def counted():
+    """Two rivals, and what the second was given so far."""
+    made, nearest = [], baselines()[0]
 
     def upscale(low):
         made.append(low)
         return nearest.upscale(low)
 
-    nearest = baselines()[0]
-    rivals = [nearest, Rival("mine", upscale, "cd" * 32)]
+    return [nearest, Rival("mine", upscale, "cd" * 32)], made
+
+
+def test_what_was_shown_is_not_upscaled_again(photos):
+    rivals, made = counted()
     known = results_of(PROTOCOL, 4, "auto")
     first = Gallery(2)
     pages = [to_html([measured(photos, first, rivals, known)], [first])]
@@ -87,14 +91,7 @@ def test_what_was_shown_is_not_upscaled_again(photos):
 
 
 def test_scores_alone_are_known_of_a_picture_that_now_comes_to_be_shown(photos):
-    made = []
-
-    def upscale(low):
-        made.append(low)
-        return nearest.upscale(low)
-
-    nearest = baselines()[0]
-    rivals = [nearest, Rival("mine", upscale, "cd" * 32)]
+    rivals, made = counted()
     known = results_of(PROTOCOL, 4, "auto")
     measured(photos, Gallery(2, most=0), rivals, known)
     assert len(made) == 3

@@ -64,6 +64,7 @@ def process(*arguments: object) -> Iterator["subprocess.Popen[str]"]:
         stderr=subprocess.PIPE,
         text=True,
         # A shell that runs the tests in the background has it ignored.
+        # Safe here: it calls no library that another thread may have locked.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as running:
         try:

@@ -263,6 +263,7 @@ def test_an_interruption_leaves_nothing_behind(tiny_weights, tmp_path, number):
         stderr=subprocess.PIPE,
         text=True,
         # A shell that runs the tests in the background has it ignored.
+        # Safe here: it calls no library that another thread may have locked.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     writer = source.open("wb")  # returns once srup has opened the other end
