@@ -24,15 +24,17 @@ HELP = {
     "sampling": "Where crops are cut: anywhere, or rather where there is texture.",
     "degradation": "How low resolution is made; real is blur, noise and JPEG, twice.",
     "content": "What is compared: mse, l1, charbonnier, or features: vgg22, vgg54, "
-    "vgg54-pre (before activation), squeeze, or several, as vgg22+squeeze.",
+    "vgg54-pre (before activation), squeeze, squeeze-soft, or several, as "
+    "vgg22+squeeze.",
     "content_weight": "Of the content loss.",
     "feature_distance": "How features are compared; relative is l1 as a share of "
     "the truth's size.",
     "feature_scale": "What features are multiplied by first; 1/12.75 in the paper.",
-    "feature_jitter": "Compare features on a part that is moved by up to so many "
+    "jitter": "Compare features, and judge, on a part that is moved by up to so many "
     "pixels, anew for every update; keeps lattices away.",
     "pixel_weight": "Of an l1 loss on pixels beside a content loss of features.",
     "consistency_weight": "Of an l1 loss between means of 4x4 pixels: keeps colours.",
+    "lattice_weight": "Of what repeats itself every 4 pixels.",
     "variation_weight": "Of the total variation.",
     "adversarial_weight": "Of what the discriminator says; 0.001 in the paper.",
     "gan": "standard as in the paper; relativistic as in ESRGAN.",

@@ -15,6 +15,7 @@ from sr_cli.errors import WeightsError
 from sr_cli.networks.taps import LAYERS, POOLED_FIRES, NetworkName, Tap
 
 _UNIT_FLOOR = 1e-10  # of a squared length: flat places have no direction
+_SOFT_FLOOR = 0.3  # of the same, in a picture's mean squared length
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,13 +277,18 @@ _MODULES: dict[NetworkName, type[_VGG19] | type[_SqueezeNet]] = {
 }
 
 
-def _unit(x: Tensor) -> Tensor:
+def _unit(x: Tensor, *, soft: bool) -> Tensor:
     """Scale (N, C, h, w) to unit length over C, in at least float32.
 
     The floor is inside the root, so that the gradient is finite where x is zero.
+    Softly, it is a share of the picture's mean squared length, which is taken as
+    given: what is far shorter than that comes out short.
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    return x * torch.rsqrt(x.square().sum(1, keepdim=True) + _UNIT_FLOOR)
+    squared = x.square().sum(1, keepdim=True)
+    if soft:
+        squared = squared + _SOFT_FLOOR * squared.detach().mean((2, 3), keepdim=True)
+    return x * torch.rsqrt(squared + _UNIT_FLOOR)
 
 
 class Features(nn.Module):
@@ -322,7 +328,7 @@ class Features(nn.Module):
             found.update({(name, *place): x for place, x in places.items()})
         wanted = [found[tap.network, tap.layer, tap.activated] for tap in self.taps]
         return [
-            _unit(x) if tap.unit else x
+            _unit(x, soft=tap.soft) if tap.unit else x
             for tap, x in zip(self.taps, wanted, strict=True)
         ]
 

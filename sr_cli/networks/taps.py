@@ -8,6 +8,8 @@ Two networks are known, VGG19 (Simonyan & Zisserman, arXiv 1409.1556) and Squeez
   before it, as in ESRGAN (Wang et al., arXiv 1809.00219);
 - `squeeze` is the seven places of SqueezeNet that LPIPS compares (Zhang et al.,
   arXiv 1801.03924), each scaled to unit length over its channels;
+- `squeeze-soft` is the same, but what is weak beside the rest of a picture stays
+  short, instead of being made much of: flat places, above all;
 - `squeeze2` … `squeeze9` are the fire modules of that number, as they are.
 """
 
@@ -32,6 +34,8 @@ class Tap:
     """After the activation, not before it."""
     unit: bool = False
     """Scaled to unit length over the channels."""
+    soft: bool = False
+    """To unit length only where strong: see `sr_cli.networks.features`."""
 
 
 class Layer(NamedTuple):
@@ -94,6 +98,10 @@ def _known_taps() -> dict[str, tuple[Tap, ...]]:
     known["squeeze"] = tuple(
         Tap("squeeze", "SqueezeNet 1.1", layer, unit=True) for layer in _LPIPS
     )
+    known["squeeze-soft"] = tuple(
+        Tap("squeeze-soft", "SqueezeNet 1.1", layer, unit=True, soft=True)
+        for layer in _LPIPS
+    )
     for fire in range(2, 10):
         name = f"squeeze{fire}"
         known[name] = (Tap(name, "SqueezeNet 1.1", f"fire{fire}"),)
@@ -115,7 +123,8 @@ def parse_features(names: str) -> tuple[Tap, ...]:
             raise ConfigError(
                 f"There are no features called {part!r}",
                 "Take vggIJ or vggIJ-pre with IJ of 11, 12, 21, 22, 31 to 34, 41 to "
-                "44 or 51 to 54, squeeze, or squeeze2 to squeeze9; join several with +",
+                "44 or 51 to 54, squeeze, squeeze-soft, or squeeze2 to squeeze9; join "
+                "several with +",
             )
         if parts.count(part) > 1:
             raise ConfigError(

@@ -50,6 +50,8 @@ def _content(config: TrainConfig) -> str:
         terms.append(f"{config.pixel_weight:g} × l1 of pixels")
     if config.consistency_weight:
         terms.append(f"{config.consistency_weight:g} × l1 of 4×4 means")
+    if config.lattice_weight:
+        terms.append(f"{config.lattice_weight:g} × lattice")
     if config.variation_weight:
         terms.append(f"{config.variation_weight:g} × total variation")
     return " + ".join(terms)

@@ -77,7 +77,8 @@ def save(state: RunState, path: Path) -> None:
     if state.adversary is not None:
         judge = state.adversary.network.state_dict()
         tensors |= {f"discriminator.{k}": v for k, v in judge.items()}
-        tensors |= _slots(state.adversary.optimizer, "discriminator_optimizer")
+        for number, optimizer in enumerate(state.adversary.optimizers):
+            tensors |= _slots(optimizer, f"discriminator_optimizer.{number}")
     loop = {
         "step": state.step,
         "seconds": state.seconds,
@@ -189,9 +190,9 @@ def restore(state: RunState, path: Path) -> None:
         _restore_slots(optimizer, _part(tensors, f"optimizer.{number}."))
     if state.adversary is not None:
         state.adversary.network.load_state_dict(_part(tensors, "discriminator."))
-        _restore_slots(
-            state.adversary.optimizer, _part(tensors, "discriminator_optimizer.")
-        )
+        for number, optimizer in enumerate(state.adversary.optimizers):
+            slots = _part(tensors, f"discriminator_optimizer.{number}.")
+            _restore_slots(optimizer, slots)
     loop = json.loads(header["loop"])
     state.step, state.seconds = loop["step"], loop["seconds"]
     state.best_psnr = loop["best_psnr"]

@@ -21,8 +21,8 @@ RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "signed": (-1.0, 1
 
 _AT_LEAST_ONE = ("blocks", "channels", "batch", "accumulate", "steps")
 _NOT_NEGATIVE = (
-    *("warmup", "seed", "clip", "feature_jitter", "content_weight", "pixel_weight"),
-    *("consistency_weight", "variation_weight", "adversarial_weight"),
+    *("warmup", "seed", "clip", "jitter", "content_weight", "pixel_weight"),
+    *("consistency_weight", "lattice_weight", "variation_weight", "adversarial_weight"),
 )
 
 
@@ -64,16 +64,18 @@ class TrainConfig:
     """"relative" is l1 as a share of the truth's own size."""
     feature_scale: float = 1.0
     """What features are multiplied by before they are compared."""
-    feature_jitter: int = 0
-    """Features are compared on a part of the crops that lies elsewhere at every
-    update, by less than this many pixels.  Crops begin where a low-resolution pixel
-    does, so the strides of a feature network would always fall alike, and what it is
-    blind to there becomes a lattice in the output."""
+    jitter: int = 0
+    """Features are compared, and the discriminator judges, on a part of the crops
+    that lies elsewhere at every update, by less than this many pixels.  Crops begin
+    where a low-resolution pixel does, so their strides would always fall alike, and
+    what they are blind to there becomes a lattice in the output."""
     pixel_weight: float = 0.0
     """Of an l1 term beside a content loss of features."""
     consistency_weight: float = 0.0
     """Of an l1 loss between the means of blocks as large as a low-resolution pixel:
     what is invented must not change the colours."""
+    lattice_weight: float = 0.0
+    """Of a loss on what repeats itself from one low-resolution pixel to the next."""
     variation_weight: float = 0.0
     """Of the total variation."""
     adversarial_weight: float = 0.0
@@ -142,10 +144,10 @@ class TrainConfig:
                 f"Crops of {self.crop} pixels can't be halved twice",
                 "Choose a multiple of 4, at least 16, with --crop",
             )
-        if self.feature_jitter > self.crop // 2:
+        if self.jitter > self.crop // 2:
             raise ConfigError(
-                f"A jitter of {self.feature_jitter} leaves too little of a crop",
-                "Choose at most half of --crop with --feature-jitter",
+                f"A jitter of {self.jitter} leaves too little of a crop",
+                "Choose at most half of --crop with --jitter",
             )
         self._check_rates()
         self._check_content()

@@ -93,7 +93,7 @@ def open_gradients(
         assert objective.adversary is not None
         shards = list(run(forward, low, high, repeat(step)))
         seen = torch.cat([shard.seen for shard in shards])
-        told, slope = objective.adversary(seen, torch.cat(high), rate)
+        told, slope = objective.adversary(seen, torch.cat(high), step, rate)
         weight = config.adversarial_weight
         losses = _mean(shards)
         losses["loss"] = losses["loss"] + weight * told["adversarial"]

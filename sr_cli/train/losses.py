@@ -67,6 +67,20 @@ def consistency(output: Tensor, target: Tensor, scale: int = 4) -> Tensor:
     return F.avg_pool2d(output - target, scale).abs().mean()
 
 
+def lattice(output: Tensor, target: Tensor, scale: int = 4, cells: int = 6) -> Tensor:
+    """Return how far `output` repeats itself from one low-resolution pixel to the next.
+
+    The error at each of the `scale` × `scale` places in a low-resolution pixel is
+    averaged over windows of `cells` × `cells` of them, which detail doesn't survive
+    and a lattice does; the l1 norm of what is left.  Pictures of fewer cells count
+    as one window.
+    """
+    places = F.pixel_unshuffle(output - target, scale)
+    height, width = (min(cells, side) for side in places.shape[2:])
+    windows = F.avg_pool2d(places, (height, width), stride=max(1, cells // 2))
+    return windows.abs().mean()
+
+
 def total_variation(output: Tensor) -> Tensor:
     """Return the sum over each picture's pixels of the gradient's length.
 

@@ -6,13 +6,13 @@ adversarial one adds what a discriminator says, which it teaches on the way.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr_cli.networks.discriminator import Discriminator
+from sr_cli.networks.discriminator import Discriminator, build_discriminator
 from sr_cli.networks.features import Features
 from sr_cli.train.config import RANGES, TrainConfig
 from sr_cli.train.losses import (
@@ -20,8 +20,10 @@ from sr_cli.train.losses import (
     GAN_LOSSES,
     consistency,
     feature_distance,
+    lattice,
     total_variation,
 )
+from sr_cli.train.optimizers import make_optimizers
 from sr_cli.train.threads import Run, open_threads
 
 Losses = dict[str, Tensor]
@@ -39,6 +41,16 @@ def _half(like: Tensor, config: TrainConfig) -> torch.autocast:
     )
 
 
+def _moved(config: TrainConfig, step: int, *pictures: Tensor) -> list[Tensor]:
+    """Cut the part of `pictures` that is looked at in update `step`."""
+    if not config.jitter:
+        return list(pictures)
+    random = np.random.default_rng([config.seed, step])
+    y, x = (int(start) for start in random.integers(config.jitter, size=2))
+    height, width = (side - config.jitter for side in pictures[0].shape[2:])
+    return [each[..., y : y + height, x : x + width] for each in pictures]
+
+
 @dataclass(frozen=True, slots=True)
 class ContentLoss:
     """How far pictures are from the truth, each by itself."""
@@ -51,7 +63,7 @@ class ContentLoss:
         """Compare `output` (N, 3, H, W), in the config's range, with `high` in [0, 1].
 
         Returns every loss by name, as the mean over the batch, and their weighted sum
-        as "loss".  `step` moves the place where features are compared, if it may.
+        as "loss".  Features are compared at the place of update `step`.
         """
         config = self.config
         black, white = RANGES[config.target_range]
@@ -68,6 +80,8 @@ class ContentLoss:
         if config.consistency_weight:
             kept = consistency(output, target)
             terms.append(("consistency", config.consistency_weight, kept))
+        if config.lattice_weight:
+            terms.append(("lattice", config.lattice_weight, lattice(output, target)))
         if config.variation_weight:
             variation = total_variation(output)
             terms.append(("variation", config.variation_weight, variation))
@@ -77,12 +91,7 @@ class ContentLoss:
     def _of_features(self, output: Tensor, high: Tensor, step: int) -> Tensor:
         assert self.features is not None
         config = self.config
-        if config.feature_jitter:
-            random = np.random.default_rng([config.seed, step])
-            y, x = random.integers(config.feature_jitter, size=2)
-            rows = slice(y, output.shape[2] - config.feature_jitter + y)
-            columns = slice(x, output.shape[3] - config.feature_jitter + x)
-            output, high = output[..., rows, columns], high[..., rows, columns]
+        output, high = _moved(config, step, output, high)
         with _half(output, config):
             ours = self.features(output)
             with torch.no_grad():
@@ -94,26 +103,22 @@ class ContentLoss:
 
 @dataclass(slots=True)
 class Adversary:
-    """A discriminator and its optimiser."""
+    """A discriminator and its optimisers."""
 
     network: Discriminator
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
 
 
 def make_adversary(config: TrainConfig, device: torch.device | str) -> Adversary:
     """Build the discriminator of `config` with its first weights."""
-    network = Discriminator(
-        config.crop, config.discriminator_channels, config.discriminator
-    )
-    network = network.to(device)
+    network = build_discriminator(
+        config.discriminator,
+        config.crop - config.jitter,
+        config.discriminator_channels,
+    ).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(
-        network.parameters(),
-        lr=config.learning_rate,
-        betas=(0.9, config.beta2),
-        fused=True,
-    )
-    return Adversary(network, optimizer)
+    # Its last convolution isn't SRResNet's, whose rate is lowered.
+    return Adversary(network, make_optimizers(network, replace(config, tail_rate=1.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +135,25 @@ class AdversarialLoss:
     run: Run
 
     def __call__(
-        self, output: Tensor, high: Tensor, rate: float
+        self, output: Tensor, high: Tensor, step: int, rate: float
     ) -> tuple[Losses, Tensor]:
         """Judge `output` (N, 3, H, W), in the config's range, beside `high` in [0, 1].
 
-        Returns the losses, none of them weighted, and the slope of "adversarial" at
-        `output`.
+        Both are judged at the place of update `step`.  Returns the losses, none of
+        them weighted, and the slope of "adversarial" at `output`.
         """
         black, white = RANGES[self.config.target_range]
         gain = 2.0 / (white - black)
-        real = high * 2.0 - 1.0
-        fake = (output - black) * gain - 1.0
-        told = self._teach(real, fake, rate)
+        whole = (output - black) * gain - 1.0
+        whole.requires_grad_()
+        fake, real = _moved(self.config, step, whole, high * 2.0 - 1.0)
+        told = self._teach(real, fake.detach(), rate)
         compare = GAN_LOSSES[self.config.gan]
         of_fake: Tensor
         of_real: Tensor
-        fake.requires_grad_()
         of_real, of_fake = self.run(self._judge, (real, fake))
         _, to_fool = compare(of_real.detach(), of_fake)
-        (slope,) = torch.autograd.grad(to_fool, fake)
+        (slope,) = torch.autograd.grad(to_fool, whole)
         losses = {"adversarial": to_fool.detach(), "discriminator": told}
         return losses, slope * gain
 
@@ -175,14 +180,18 @@ class AdversarialLoss:
             # In memory as the parameter: see sr_cli.train.gradients.
             parameter.grad = torch.empty_like(parameter).copy_(parts[0]).add_(parts[1])
         self.share(parameters)
-        for group in adversary.optimizer.param_groups:
-            group["lr"] = rate * self.config.discriminator_rate
         # All processes decide alike: they share the gradients, not the loss.
         gradients = [p.grad for p in parameters if p.grad is not None]
         norms = torch._foreach_norm(gradients)
-        if torch.stack(norms).sum().isfinite():
-            adversary.optimizer.step()
-        adversary.optimizer.zero_grad()
+        finite = bool(torch.stack(norms).sum().isfinite())
+        for optimizer in adversary.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * self.config.discriminator_rate
+            if finite:
+                optimizer.step()
+            optimizer.zero_grad()
+        if finite:
+            adversary.network.settle()
         return to_tell.detach()
 
 

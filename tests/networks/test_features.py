@@ -157,6 +157,20 @@ def test_squeezenet_equals_the_chain(side):
         assert close(ours, chain[int(key)])
 
 
+def test_soft_lengths_are_short_where_a_picture_is_weak():
+    """One where it is strong, next to nothing where it is flat; each by itself."""
+    state = squeeze_state()
+    pictures = images(48)
+    pictures[..., :24] = 0.5 + 0.01 * (pictures[..., :24] - 0.5)
+    raw = squeezenet_by_hand(imagenet(pictures), state)[1]
+    ours = features_of("squeeze-soft", state)(pictures)[0]
+    squared = raw.square().sum(1, keepdim=True)
+    floor = 0.3 * squared.mean((2, 3), keepdim=True)
+    assert close(ours, raw / (squared + floor).sqrt())
+    alone = features_of("squeeze-soft", state)(pictures[:1])[0]
+    assert close(alone, ours[:1])
+
+
 @pytest.mark.parametrize("name", VGG_NAMES[:5])
 def test_before_and_after_differ_by_the_activation(name):
     after, before, again = (

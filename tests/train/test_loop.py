@@ -45,7 +45,7 @@ def everything(state) -> dict[str, torch.Tensor]:
     optimizers = list(state.optimizers)
     if state.adversary is not None:
         parts["adversary"] = state.adversary.network.state_dict()
-        optimizers.append(state.adversary.optimizer)
+        optimizers += state.adversary.optimizers
     found = {f"{p}.{k}": v for p, part in parts.items() for k, v in part.items()}
     for number, optimizer in enumerate(optimizers):
         found |= checkpoint._slots(optimizer, f"optimizer.{number}")

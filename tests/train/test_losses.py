@@ -10,6 +10,7 @@ from sr_cli.train.losses import (
     DISTANCES,
     consistency,
     feature_distance,
+    lattice,
     relativistic_gan,
     standard_gan,
     total_variation,
@@ -93,3 +94,27 @@ def test_total_variation():
     assert total_variation(both).item() == pytest.approx(16.0 * 5**0.5)
     twice = total_variation(both.expand(2, 1, 5, 5))
     assert twice.item() == pytest.approx(16.0 * 5**0.5)
+
+
+def test_a_lattice_is_seen_and_detail_is_not():
+    """Dots of equal strength, in the rhythm of low-resolution pixels or at random."""
+    torch.manual_seed(0)
+    target = torch.rand(1, 3, 96, 96)
+    dots = torch.zeros(1, 1, 96, 96)
+    dots[..., 1::4, 2::4] = 0.1
+    shuffled = dots.flatten()[torch.randperm(96 * 96)].view_as(dots)
+    regular = lattice(target + dots, target).item()
+    assert regular == pytest.approx(0.1 / 16)
+    # 36 of them in a window of 576 pixels: what is left is their scatter and mean.
+    assert lattice(target + dots - dots.mean(), target).item() > 1.5 * (
+        lattice(target + shuffled - dots.mean(), target).item()
+    )
+    assert lattice(target, target) == 0.0
+
+
+@pytest.mark.parametrize("side", [4, 16, 24, 36])
+def test_small_pictures_have_lattices_too(side):
+    target = torch.zeros(1, 3, side, side)
+    output = target.clone()
+    output[..., ::4, ::4] = 0.8
+    assert lattice(output, target).item() == pytest.approx(0.8 / 16)

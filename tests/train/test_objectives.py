@@ -60,6 +60,7 @@ OF_CONTENT = [
     {"pixel_weight": 1.0},
     {"variation_weight": 1.0},
     {"consistency_weight": 1.0},
+    {"lattice_weight": 1.0},
 ]
 
 
@@ -181,7 +182,7 @@ def test_the_discriminator_learns(tiny, opened, gan, target_range):
         _, high = batch()
         output = F.avg_pool2d(high, 3, 1, 1)
         output = output if target_range == "unit" else output * 2.0 - 1.0
-        losses, _ = adversary(output, high, 4e-3)
+        losses, _ = adversary(output, high, 0, 4e-3)
         told.append(losses["discriminator"].item())
     assert told[-1] < 0.5 * told[0]
 
@@ -220,7 +221,7 @@ def test_half_precision_is_near(tiny, opened):
 
 def test_jitter_moves_the_place_where_features_are_compared(tiny, opened):
     """What lies outside of it is not compared; which place depends on the step."""
-    config = tiny(content="vgg11", feature_jitter=8, **PLAIN)
+    config = tiny(content="vgg11", jitter=8, **PLAIN)
     loss_of = opened(start(config)).content
     _, high = batch(1)
     seen = []
@@ -233,3 +234,21 @@ def test_jitter_moves_the_place_where_features_are_compared(tiny, opened):
     assert len(set(seen)) > 3
     again = loss_of(high * 0.5, high, 3)["loss"]
     assert again == loss_of(high * 0.5, high, 3)["loss"]
+
+
+def test_jitter_moves_the_place_that_is_judged(tiny, opened):
+    """The same of both pictures, and nothing outside of it is blamed."""
+    config = tiny(
+        **SRGAN | {"gan": "relativistic", "discriminator": "patch", "jitter": 8}
+    )
+    adversary = opened(start(config)).adversary
+    _, high = batch(1)
+    firsts = set()
+    for step in range(12):
+        losses, slope = adversary(high.clone(), high, step, 0.0)
+        # Equal pictures, equally cut, can't be told apart.
+        assert losses["discriminator"].item() == pytest.approx(math.log(2.0), abs=0.02)
+        (rows,) = slope.abs().amax(dim=(0, 1, 3)).nonzero(as_tuple=True)
+        assert rows[-1] - rows[0] == 23
+        firsts.add(int(rows[0]))
+    assert len(firsts) > 3
