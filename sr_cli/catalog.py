@@ -114,7 +114,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         id="srgan",
         architecture=Architecture(normalization="none"),
-        sha256="9a781a1d4302f3d2fccf1f89e1c56133b8bf53b2ce1d7f8bf1abf67ee63521e2",
+        sha256="9741de16f30071a7f513e1d8a6862d2cbbc0953c0f99c4e4d7de90a24889a713",
         summary="Crisp: the same network, trained to look real",
     ),
     ModelSpec(

@@ -33,7 +33,8 @@ HELP = {
     "jitter": "Compare features, and judge, on a part that is moved by up to so many "
     "pixels, anew for every update; keeps lattices away.",
     "pixel_weight": "Of an l1 loss on pixels beside a content loss of features.",
-    "consistency_weight": "Of an l1 loss between means of 4x4 pixels: keeps colours.",
+    "consistency_weight": "Of an l1 loss between means of 4x4 pixels, and of whole "
+    "crops: keeps colours.",
     "lattice_weight": "Of what repeats itself every 4 pixels.",
     "variation_weight": "Of the total variation.",
     "adversarial_weight": "Of what the discriminator says; 0.001 in the paper.",

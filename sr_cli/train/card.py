@@ -49,7 +49,7 @@ def _content(config: TrainConfig) -> str:
     if config.pixel_weight:
         terms.append(f"{config.pixel_weight:g} × l1 of pixels")
     if config.consistency_weight:
-        terms.append(f"{config.consistency_weight:g} × l1 of 4×4 means")
+        terms.append(f"{config.consistency_weight:g} × l1 of means")
     if config.lattice_weight:
         terms.append(f"{config.lattice_weight:g} × lattice")
     if config.variation_weight:

@@ -72,8 +72,8 @@ class TrainConfig:
     pixel_weight: float = 0.0
     """Of an l1 term beside a content loss of features."""
     consistency_weight: float = 0.0
-    """Of an l1 loss between the means of blocks as large as a low-resolution pixel:
-    what is invented must not change the colours."""
+    """Of an l1 loss between the means of blocks as large as a low-resolution pixel,
+    and of whole crops: what is invented must not change the colours."""
     lattice_weight: float = 0.0
     """Of a loss on what repeats itself from one low-resolution pixel to the next."""
     variation_weight: float = 0.0
