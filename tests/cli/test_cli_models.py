@@ -135,11 +135,11 @@ def test_info(srup, hub):
     facts = json.loads(out)
     assert code == 0
     assert facts["sha256"] == sha256(Path(facts["path"]))
-    assert facts["training"]["steps"] == 7200
+    assert facts["training"]["steps"] == 4800
     assert facts["architecture"]["blocks"] == 16
     _, out, _ = srup("info", "srgan")
     assert "set14: PSNR 26.92 dB" in out
-    assert "steps: 7200" in out
+    assert "steps: 4800" in out
 
 
 def test_info_of_files_and_of_what_is_elsewhere(srup, row, tiny_weights, tmp_path):
