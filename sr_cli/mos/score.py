@@ -22,6 +22,8 @@ from sr_cli.mos.store import Record
 from sr_cli.mos.study import SCORES, Key, Origin, Study
 from sr_cli.mos.wilcoxon import holm, signed_rank
 
+_ROUNDING = 1e-9  # of means of whole scores: nearer than that they are equal
+
 Floats = NDArray[np.float64]
 SIGNIFICANT = 0.05
 
@@ -189,7 +191,7 @@ def mean_interval(means: Floats) -> tuple[float, float] | None:
     None if the means are equal, as one is: they tell of no spread.
     """
     count = len(means)
-    if float(np.ptp(means)) == 0.0:
+    if float(np.ptp(means)) < _ROUNDING:
         return None
     low, high = SCORES[0], SCORES[-1]
     place = (float(means.mean()) - low) / (high - low)

@@ -209,6 +209,13 @@ def test_intervals_stay_on_the_scale_and_hold_the_mean(means):
         assert np.mean(means) - 1e-9 <= found[1] <= 5
 
 
-@pytest.mark.parametrize("means", [[2.0], [1.0, 1.0, 1.0], [5.0, 5.0], [3.5, 3.5]])
+@pytest.mark.parametrize(
+    "means",
+    [
+        *([2.0], [1.0, 1.0, 1.0], [5.0, 5.0], [3.5, 3.5]),
+        # Equal but for the rounding of means, at the ends of the scale above all.
+        *([1.0, 1.0 + 2**-52], [5.0, 5.0 - 2**-50], [3.4, 3.4 + 2**-51]),
+    ],
+)
 def test_raters_who_do_not_differ_give_no_interval(means):
     assert mean_interval(np.array(means)) is None
