@@ -69,7 +69,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def forks() -> Iterator[Forks]:
     """What starts processes that need torch, in a moment."""
     if not hasattr(os, "fork"):
-        pytest.skip("This system can't fork processes")
+        pytest.skip("Windows has no fork, which these tests start processes by")
     with open_forks() as found:
         yield found
 

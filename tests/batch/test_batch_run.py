@@ -348,7 +348,7 @@ def test_a_full_disk_ends_the_batch_and_a_rerun_completes_it(
 
 def test_what_may_not_be_read_or_written(tmp_path, batch):
     if not respects_modes(tmp_path):
-        pytest.skip("permissions don't bind this user (root): run as another")
+        pytest.skip("root may open everything, so no file can be closed to it")
     root, out = tmp_path / "in", tmp_path / "out"
     make(root / "a.png").chmod(0)
     make(root / "b.png").chmod(0o400)

@@ -17,7 +17,10 @@ def a_cpu_of_its_own(monkeypatch, tmp_path):
     monkeypatch.setattr(engines, "_has_mps", lambda: False)
 
 
-def reasons(network, choice=EngineChoice()):  # noqa: B008 (frozen, so shared safely)
+AUTO = EngineChoice()
+
+
+def reasons(network, choice=AUTO):
     said: list[str] = []
     engine = open_engine(network, choice, explain=said.append)
     return engine, said
