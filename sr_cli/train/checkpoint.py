@@ -174,15 +174,31 @@ def _restore_slots(
     optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
 
 
+def _check_discriminator(state: RunState, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse one with BatchNorm in its patches, and slots of a single optimiser."""
+    if state.adversary is None:
+        return
+    known = state.adversary.network.state_dict().keys()
+    slots = _part(tensors, "discriminator_optimizer.")
+    # Slots were called after parameters alone, not after their optimiser first.
+    earlier = any(name.count(".") == 1 for name in slots)
+    if earlier or _part(tensors, "discriminator.").keys() != known:
+        raise ConfigError(
+            "The run's discriminator is one that srup had before this version",
+            "Start another run, with --init and the folder of this one",
+        )
+
+
 def restore(state: RunState, path: Path) -> None:
     """Put what `path` holds into `state`, whose config decides what follows.
 
     Raises:
         DataError: the file is unreadable.
-        ConfigError: it belongs to another network or optimiser.
+        ConfigError: it belongs to another network, optimiser or discriminator.
     """
     header, tensors = _read(path, tensors=True)
     _check_same_network(TrainConfig.from_json(header["config"]), state.config)
+    _check_discriminator(state, tensors)
     state.network.load_state_dict(_part(tensors, "network."))
     for name, value in _part(tensors, "average.").items():
         state.average[name].copy_(value)

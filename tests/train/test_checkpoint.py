@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from sr_cli.errors import ConfigError, DataError
@@ -67,6 +68,28 @@ def test_files_that_are_no_checkpoints(saved, tiny, tmp_path):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(DataError, match="is not a checkpoint"):
         checkpoint.restore(start(tiny()), path)
+
+
+@pytest.mark.parametrize("judge", ["dense", "patch"])
+def test_an_earlier_discriminator_is_refused(tiny, crops, tmp_path, judge):
+    """It had one optimiser, and in patches other layers; nothing is restored."""
+    settings = {"network": "srgan", "discriminator": judge, "optimizer": "adam"}
+    config = tiny(**settings, discriminator_channels=2, adversarial_weight=0.1, steps=1)
+    path = tmp_path / "run.safetensors"
+    list(train(start(config), Means(crops), path))
+    checkpoint.restore(start(config), path)
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    tensors = load_file(path)
+    slots = {k: k.replace("optimizer.0.", "optimizer.") for k in tensors}
+    slots |= {k: k for k in tensors if k.startswith("optimizer.")}
+    layers = {k: k.replace("discriminator.", "discriminator.old.") for k in tensors}
+    for names in (slots, layers):
+        save_file({names[k]: v for k, v in tensors.items()}, path, header)
+        fresh = start(config)
+        with pytest.raises(ConfigError, match="srup had before"):
+            checkpoint.restore(fresh, path)
+        assert fresh.step == 0
 
 
 def test_names_are_stable(saved):
