@@ -22,6 +22,8 @@ HELP = {
     "accumulate": "Batches whose gradients make one update.",
     "crop": "Side of the high-resolution crops in pixels, a multiple of 4.",
     "sampling": "Where crops are cut: anywhere, or rather where there is texture.",
+    "drawings": "Pages of text, lines and shapes that are drawn and trained on beside "
+    "the photos, in the fonts of this machine.",
     "degradation": "How low resolution is made; real is blur, noise and JPEG, twice.",
     "content": "What is compared: mse, l1, charbonnier, or features: vgg22, vgg54, "
     "vgg54-pre (before activation), squeeze, squeeze-soft, or several, as "

@@ -20,6 +20,7 @@ from sr_cli.train.config import TrainConfig
 from sr_cli.train.data import Crops
 from sr_cli.train.device_crops import DeviceCrops, fits
 from sr_cli.train.devices import DeviceName, RealDevice, prepare_device
+from sr_cli.train.drawings import draw_pages
 from sr_cli.train.feature_weights import LoadedFeatures, load_features
 from sr_cli.train.log import RunLog
 from sr_cli.train.parallel import Team, open_team
@@ -62,7 +63,7 @@ def _load_crops(
     for skipped in loaded.skipped:
         sitting.say(f"Left out {skipped.path}: {skipped.reason}.")
     return Crops(
-        loaded.pairs,
+        [*loaded.pairs, *draw_pages(config.drawings, config.seed)],
         config.crop,
         config.batch,
         config.seed,
@@ -192,13 +193,15 @@ def _sit(
         config, session, device, lambda: interrupts.wished or state.step >= goal
     )
     crops = _load_crops(config, session, folder, sitting)
-    origins = Origins(crops.photos, init, _described(features))
+    photos = crops.photos - config.drawings
+    pages = f" and {config.drawings} drawn pages" if config.drawings else ""
+    origins = Origins(photos, init, _described(features))
     if team.leads:
         if sitting.overwrite:
             folder.clear()
         folder.begin(config, session, origins)
     sitting.say(
-        f"Training on {device} with {crops.photos} photos, "
+        f"Training on {device} with {photos} photos{pages}, "
         f"from update {state.step} to {goal}."
     )
     means = loop.Means(

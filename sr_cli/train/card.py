@@ -108,6 +108,7 @@ def _recipe(facts: TrainingFacts) -> list[str]:
     here = _settings(config) | {
         "low resolution": config.degradation,
         "photos": f"{photos}({facts.data or 'unknown'})",
+        "drawn pages": str(config.drawings or "none"),
         "began with": facts.init or "chance",
         "updates": updates,
         "precision of convolutions": config.precision,
@@ -122,6 +123,7 @@ def _recipe(facts: TrainingFacts) -> list[str]:
     paper = _settings(theirs) | {
         "low resolution": "bicubic",
         "photos": "350,000 of ImageNet",
+        "drawn pages": "none",
         "began with": "SRResNet-MSE" if config.adversarial else "chance",
         "updates": f"{theirs.steps:,}",
         "precision of convolutions": "float32",

@@ -17,12 +17,15 @@ Precision = Literal["auto", "bfloat16", "float32"]
 
 SYSTEMS: tuple[System, ...] = ("srresnet", "srgan", "srcnn", "espcn")
 PIXEL_LOSSES: tuple[PixelLoss, ...] = ("mse", "l1", "charbonnier")
+PAGE_SIDE = 480
+"""Height and width of a drawn page in pixels."""
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "signed": (-1.0, 1.0)}
 
 _AT_LEAST_ONE = ("blocks", "channels", "batch", "accumulate", "steps")
 _NOT_NEGATIVE = (
-    *("warmup", "seed", "clip", "jitter", "content_weight", "pixel_weight"),
-    *("consistency_weight", "lattice_weight", "variation_weight", "adversarial_weight"),
+    *("warmup", "seed", "clip", "jitter", "drawings", "content_weight"),
+    *("pixel_weight", "consistency_weight", "lattice_weight", "variation_weight"),
+    "adversarial_weight",
 )
 
 
@@ -53,6 +56,9 @@ class TrainConfig:
     crop: int = 192
     """Side of the square high-resolution crops, in pixels; a multiple of 4."""
     sampling: Literal["texture", "uniform"] = "texture"
+    drawings: int = 0
+    """Drawn pages of text, lines and shapes beside the photos: see
+    `sr_cli.train.drawings`."""
     degradation: Literal["bicubic", "blur", "noise", "jpeg", "real"] = "bicubic"
     """How low resolution is made from high."""
 
@@ -139,18 +145,26 @@ class TrainConfig:
                 f"{self.network} halves its channels once, and needs at least 2",
                 "Raise --channels",
             )
+        self._check_crops()
+        self._check_rates()
+        self._check_content()
+
+    def _check_crops(self) -> None:
         if self.crop < 16 or self.crop % 4:
             raise ConfigError(
                 f"Crops of {self.crop} pixels can't be halved twice",
                 "Choose a multiple of 4, at least 16, with --crop",
+            )
+        if self.drawings and self.crop > PAGE_SIDE:
+            raise ConfigError(
+                f"Crops of {self.crop} pixels are larger than a drawn page",
+                f"Choose at most {PAGE_SIDE} with --crop, or leave out --drawings",
             )
         if self.jitter > self.crop // 2:
             raise ConfigError(
                 f"A jitter of {self.jitter} leaves too little of a crop",
                 "Choose at most half of --crop with --jitter",
             )
-        self._check_rates()
-        self._check_content()
 
     def _check_rates(self) -> None:
         if (self.decay or 0) < 0:

@@ -26,6 +26,8 @@ from sr_cli.train.config import TrainConfig
         ({"steps": 0}, "steps must be"),
         ({"crop": 8}, "Crops of 8 pixels"),
         ({"crop": 98}, "Crops of 98 pixels"),
+        ({"drawings": -1}, "can't be below 0"),
+        ({"drawings": 1, "crop": 484}, "larger than a drawn page"),
         ({"warmup": -1}, "can't be below 0"),
         ({"decay": -1}, "can't be below 0"),
         ({"seed": -1}, "can't be below 0"),
