@@ -71,11 +71,13 @@ def best_precision(device: Device) -> Literal["float32", "bfloat16"]:
         # bfloat16 came with Ampere (8.0).  Before it float16 overflows too easily
         # for networks without BatchNorm to be anybody's silent default.
         return "bfloat16" if capability >= (8, 0) else "float32"
-    # Without AMX's matrix tiles torch's bfloat16 convolutions lose to float32.
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    if device == "cpu" and amx():
-        return "bfloat16"
-    return "float32"
+    # With neither AMX's tiles nor AVX512's products of bfloat16, which torch names in
+    # private only, its bfloat16 convolutions lose to float32.  On two cores of an AMD
+    # Zen 5, which has the latter, SRResNet trains 1.7 times as fast: 0.21 s an update
+    # instead of 0.36.
+    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    native = any(getattr(torch.cpu, name, lambda: False)() for name in names)
+    return "bfloat16" if device == "cpu" and native else "float32"
 
 
 def window_that_fits(free: int, bytes_per_pixel: int, calls: int) -> int:

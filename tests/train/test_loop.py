@@ -337,7 +337,20 @@ def test_infinite_gradients_are_skipped_too():
     assert not StepReport(1, {"loss": 0.5}, 7.0, 1e-3, 0.1).skipped
 
 
-@pytest.mark.parametrize(("amx", "chosen"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_takes_bfloat16_only_where_it_is_native(tiny, monkeypatch, amx, chosen):
-    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx, raising=False)
+@pytest.mark.parametrize(
+    ("amx", "products", "chosen"),
+    [
+        (True, True, "bfloat16"),
+        (True, False, "bfloat16"),
+        (False, True, "bfloat16"),
+        (False, False, "float32"),
+    ],
+)
+def test_auto_takes_bfloat16_only_where_it_is_native(
+    tiny, monkeypatch, amx, products, chosen
+):
+    for name, there in (("amx_tile", amx), ("avx512_bf16", products)):
+        monkeypatch.setattr(
+            f"torch.cpu._is_{name}_supported", lambda there=there: there, raising=False
+        )
     assert start(tiny(precision="auto")).config.precision == chosen
