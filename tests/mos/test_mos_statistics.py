@@ -59,6 +59,13 @@ def test_for_many_p_is_scipys_approximation(differences):
     assert ours.p == pytest.approx(min(1.0, theirs.pvalue), rel=1e-9)
 
 
+def test_p_of_many_who_all_but_agree_is_tiny_and_not_zero():
+    differences = [1] * 300 + [-1] * 20
+    theirs = stats.wilcoxon(differences, correction=True, method="asymptotic")
+    assert 0 < theirs.pvalue < 1e-50
+    assert signed_rank(differences).p == pytest.approx(theirs.pvalue, rel=1e-9, abs=0)
+
+
 def test_exact_and_approximate_meet_where_one_takes_over():
     random = np.random.default_rng(3)
     values = random.integers(-3, 5, 200)
