@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_cli import __version__
-from sr_cli.bench.protocol import PERCEPTUAL, columns
+from sr_cli.bench.protocol import PERCEPTUAL, PerceptualName, columns
 from sr_cli.bench.quality import (
     BenchPair,
     ImageScore,
@@ -139,40 +139,50 @@ class Gallery:
 
 
 def _table(result: Result, left_out: int, *, published: bool) -> Table:
-    table = grid(result, published=published)
-    notes = [*table.notes, f"data: sha256 {result.sha256}"]
-    notes += [f"{row.id}: sha256 {row.sha256}" for row in result.models if row.sha256]
-    if left_out:
+    cells = grid(result, published=published)
+    notes = [*cells.notes]
+    if not _measured_perception(result):
         notes.append(
-            f"{left_out} pictures are not shown: the models differ less on them"
+            "no plot of perception over distortion: it needs "
+            f"{' or '.join(name.upper() for name in PERCEPTUAL)}, see --metric"
         )
-    note = "; ".join(n.replace("\n", "; ") for n in notes) + f"; srup {__version__}."
-    return Table(table.title, table.columns, table.rows, note)
+    if left_out:
+        notes.append(f"{left_out} pictures are not shown: results differ less on them")
+    notes += [f"srup {__version__}", f"data: sha256 {result.sha256}"]
+    notes += [f"{row.id}: sha256 {row.sha256}" for row in result.models if row.sha256]
+    heading = "published by others"
+    return Table(
+        *(cells.title, cells.columns, cells.rows, cells.published, heading, notes)
+    )
 
 
-def _plot(result: Result) -> Plot | None:
-    """Draw perception over distortion, where a metric of perception was computed."""
-    for name in PERCEPTUAL:
-        found = [(row, figure(row.scores, name)) for row in result.models]
-        points = [
-            Point(row.id, row.scores.psnr_y, value)
-            for row, value in found
-            if value is not None
-        ]
-        beyond = [
-            f"{row.id}: {name.upper()} {value:.2f}"
-            for row, value in found
-            if value is not None and math.isinf(row.scores.psnr_y)
-        ]
-        if points:
-            return Plot(
-                f"{result.dataset}: perception and distortion",
-                "PSNR dB (more is truer)",
-                f"{name.upper()} (less looks better)",
-                points,
-                "; ".join(beyond),
-            )
-    return None
+def _measured_perception(result: Result) -> list[PerceptualName]:
+    return [
+        name
+        for name in PERCEPTUAL
+        if any(figure(row.scores, name) is not None for row in result.models)
+    ]
+
+
+def _plot(result: Result, name: PerceptualName) -> Plot:
+    """Draw perception, as `name` has it, over distortion."""
+    found = [
+        (row, value)
+        for row in result.models
+        if (value := figure(row.scores, name)) is not None
+    ]
+    beyond = [
+        f"{row.id}: {name.upper()} {value:.2f}"
+        for row, value in found
+        if math.isinf(row.scores.psnr_y)
+    ]
+    return Plot(
+        f"{result.dataset}: perception and distortion",
+        "PSNR dB on Y (more is truer)",
+        f"{name.upper()} (less looks better)",
+        [Point(row.id, row.scores.psnr_y, value) for row, value in found],
+        "; ".join(beyond),
+    )
 
 
 def to_html(
@@ -188,8 +198,6 @@ def to_html(
     for result, gallery in zip(results, galleries, strict=True):
         exhibits += gallery.exhibits(result)
         tables.append(_table(result, gallery.left_out, published=published))
-        plot = _plot(result)
-        if plot:
-            plots.append(plot)
+        plots += [_plot(result, name) for name in _measured_perception(result)]
     title = f"srup bench: {', '.join(result.dataset for result in results)}"
     return build(title, exhibits, tables, plots)

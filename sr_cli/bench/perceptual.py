@@ -43,6 +43,14 @@ def _reason(error: BaseException) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
+def _remedy(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return ": run `pip install 'srup[metrics]'`"
+    if isinstance(error, OSError):
+        return ": its weights come from the network, once"
+    return ""
+
+
 @cache
 def _loaded(name: PerceptualName) -> Any:
     """Return the metric, or the error that came instead, which won't go away."""
@@ -60,7 +68,8 @@ def _loaded(name: PerceptualName) -> Any:
             return pyiqa.create_metric(name, device="cpu")
     # Of what a library imports and downloads, anything may go wrong.
     except Exception as error:
-        return NotComputedError(f"pyiqa couldn't load it ({_reason(error)})")
+        found = f"pyiqa couldn't load it ({_reason(error)}){_remedy(error)}"
+        return NotComputedError(found)
 
 
 def open_metric(name: PerceptualName, *, offline: bool = False) -> Metric:

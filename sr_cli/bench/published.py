@@ -1,10 +1,11 @@
 """What others have published for 4x, each with its source and protocol."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sr_cli.bench.protocol import REDUCTION_FACTS, Channel, Protocol, Reduction
+from sr_cli.bench.protocol import REDUCTION_FACTS, Channel, Protocol
 
 SsimKind = Literal["wang", "daala", "other"]
 
@@ -30,11 +31,14 @@ class Source:
     title: str
     ssim: SsimKind = "wang"
     channel: Channel = "y"
-    border: int = 4
-    reduction: Reduction = "matlab"
-    """How the low-resolution pictures were made."""
+    border: int | None = 4
+    """None if the source doesn't tell."""
+    reduction: str = "matlab"
+    """How the low-resolution pictures were made: one of ours, or in plain words."""
     gray_as_gray: bool | None = True
     """Matters for Set14 alone; None if the source doesn't tell."""
+    besides: tuple[str, ...] = ()
+    """What else was done otherwise than we do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +51,44 @@ class PublishedRow:
 
 
 _PAPER = "Ledig et al., Photo-realistic single image super-resolution (2017), table {}"
-_TABLE_1 = Source("the paper, 1", _PAPER.format(1), "daala")
-_TABLE_2 = Source("the paper, 2", _PAPER.format(2), "daala")
+_TABLE_1 = Source("table 1", _PAPER.format(1), "daala")
+_TABLE_2 = Source("table 2", _PAPER.format(2), "daala")
 _LORNATANG = Source(
     "Lornatang", "github.com/Lornatang/SRGAN-PyTorch", gray_as_gray=None
 )
-_TREVOR = Source("trevor-m", "github.com/trevor-m/tensorflow-SRGAN", gray_as_gray=None)
+_TREVOR = Source(
+    "trevor-m",
+    "github.com/trevor-m/tensorflow-SRGAN",
+    reduction="a Gaussian blur and bilinear sampling",
+    gray_as_gray=False,
+)
 _SGRVINOD = Source(
     "sgrvinod",
     "github.com/sgrvinod/a-PyTorch-Tutorial-to-Super-Resolution",
     "other",  # scikit-image as it is called by default: a uniform 7×7 window
-    border=0,
     reduction="pillow",
     gray_as_gray=False,
+    besides=("results not rounded to 8 bits",),
 )
 _BASICSR = Source(
     "BasicSR", "github.com/XPixelGroup/BasicSR", channel="rgb", gray_as_gray=None
 )
+_AUTHORS = Source(
+    "4PP-EUSR",
+    "the pictures that the paper's authors made, as measured by Choi et al., "
+    "github.com/idearibosome/tf-perceptual-eusr",
+    border=None,
+)
+"""The only figures of the paper's own pictures in Wang's SSIM."""
 
 
 def _row(method: str, source: Source, *figures: tuple[float, ...]) -> PublishedRow:
     found = {name: Figures(*f) for name, f in zip(_SETS, figures, strict=False)}
     return PublishedRow(method, source, found)
+
+
+def _on_bsd100(method: str, *figures: float) -> PublishedRow:
+    return PublishedRow(method, _AUTHORS, {"bsd100": Figures(*figures)})
 
 
 PUBLISHED: tuple[PublishedRow, ...] = (
@@ -105,11 +125,21 @@ PUBLISHED: tuple[PublishedRow, ...] = (
         *((29.40, 0.8472, 3.58), (26.02, 0.7397, 3.72), (25.16, 0.6688, 3.56)),
     ),
     _row(
+        *("original", _TABLE_2),
+        *((math.inf, 1.0, 4.32), (math.inf, 1.0, 4.32), (math.inf, 1.0, 4.46)),
+    ),
+    _row(
         *("SRResNet-VGG22", _TABLE_1),
         *((30.51, 0.8803, 3.46), (27.19, 0.7807, 3.15)),
     ),
     _row("SRGAN-MSE", _TABLE_1, (30.64, 0.8701, 3.77), (26.92, 0.7611, 3.43)),
     _row("SRGAN-VGG22", _TABLE_1, (29.84, 0.8468, 3.78), (26.44, 0.7518, 3.57)),
+    _on_bsd100("bicubic", 25.957, 0.669),
+    _on_bsd100("SRResNet-MSE", 27.601, 0.737),
+    _on_bsd100("SRResNet-VGG22", 26.322, 0.694),
+    _on_bsd100("SRGAN-MSE", 25.981, 0.643),
+    _on_bsd100("SRGAN-VGG22", 25.697, 0.660),
+    _on_bsd100("SRGAN-VGG54", 25.176, 0.641),
     _row(
         *("SRResNet", _LORNATANG),
         *((32.16, 0.8938), (28.57, 0.7815), (27.56, 0.7367)),
@@ -169,11 +199,15 @@ def differences(
     source, found = row.source, []
     if source.channel not in protocol.channels:
         found.append(f"measured on {source.channel.upper()}")
-    if source.border != protocol.border_at(scale):
+    if source.border is None:
+        found.append("untold how much border was left out")
+    elif source.border != protocol.border_at(scale):
         found.append(f"{source.border} pixels of border left out")
     if source.reduction != protocol.reduction:
-        kernel = REDUCTION_FACTS[source.reduction].partition(":")[0]
+        facts = {str(name): fact for name, fact in REDUCTION_FACTS.items()}
+        kernel = facts.get(source.reduction, source.reduction).partition(":")[0]
         found.append(f"low-resolution pictures by {kernel}")
+    found += source.besides
     # Only Set14 has a gray picture among the known sets.
     if dataset == "set14" and "y" in protocol.channels and source.channel == "y":
         if source.gray_as_gray is None:

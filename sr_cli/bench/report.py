@@ -116,12 +116,18 @@ def _number(value: float, digits: int = 6) -> float | None:
     return round(value, digits) if math.isfinite(value) else None
 
 
+def _finite(figures: Mapping[str, float]) -> Json:
+    return {key: _number(figures[key]) for key in figures}
+
+
 def _scores(scores: Scores) -> Json:
     flat = {**asdict(scores), **scores.more}
-    return {key: _number(flat[key]) for key in flat if key != "more"}
+    del flat["more"]
+    return _finite(flat)
 
 
 def _image(image: ImageScore) -> Json:
+    missing = {"not_computed": dict(image.not_computed)} if image.not_computed else {}
     return {
         "file": image.file,
         "sha256": image.sha256,
@@ -130,6 +136,7 @@ def _image(image: ImageScore) -> Json:
         "width": image.width,
         "gray": image.gray,
         "seconds": _number(image.seconds),
+        **missing,
     }
 
 
@@ -138,7 +145,7 @@ def _published(result: Result) -> list[Json]:
         {
             "method": row.method,
             "source": row.source.title,
-            **figures_by_column(row, result.dataset),
+            **_finite(figures_by_column(row, result.dataset)),
             "differences": differences(
                 row, result.dataset, result.protocol, result.scale
             ),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_cli import __version__, picture
+from sr_cli.bench.perceptual import library_version
 from sr_cli.bench.protocol import Protocol
 from sr_cli.bench.quality import ImageScore, Known, Scores
 from sr_cli.bench.rivals import RanOn, Rival
@@ -53,8 +54,9 @@ def _from_json(text: str) -> ImageScore:
 def results_of(protocol: Protocol, scale: int, running: str) -> Known:
     """Return the results that are kept for one way of measuring.
 
-    One that lacks a figure is not kept: it may be computed the next time.  A folder
-    that can't be written to keeps nothing.
+    One that lacks a figure is not kept, as it may be computed the next time, unless
+    the library was missing, whose version is among what results are found by.  A
+    folder that can't be written to keeps nothing.
 
     Args:
         protocol: how results are compared.
@@ -81,7 +83,7 @@ def results_of(protocol: Protocol, scale: int, running: str) -> Known:
         return None
 
     def keep(score: ImageScore, rival: Rival) -> None:
-        if score.not_computed:
+        if score.not_computed and library_version() is not None:
             return
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sr_cli import __version__
-from sr_cli.bench.protocol import REDUCTION_FACTS, STANDARD, Column, columns
+from sr_cli.bench.protocol import REDUCTION_FACTS, Column, columns
 from sr_cli.bench.published import differences, figures_by_column, published_for
 from sr_cli.bench.quality import Scores
 from sr_cli.bench.report import ModelScore, Result
 
 _GRAY = "_gray_as_rgb"
 _NOTHING = "–"
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Grid:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    published: tuple[tuple[str, ...], ...]
+    """Rows of others."""
     notes: tuple[str, ...]
 
 
@@ -53,42 +56,52 @@ def _ran_on(row: ModelScore) -> str:
     return f"{row.engine} {row.device} {row.precision}"
 
 
-def _protocol_note(result: Result, *, gray: bool) -> str:
+def _protocol_notes(result: Result, *, gray: bool) -> list[str]:
     protocol = result.protocol
     border = protocol.border_at(result.scale)
     channels = " and ".join(channel.upper() for channel in protocol.channels)
-    note = f"{channels}, {border} pixels of border left out"
+    notes = [f"{channels}, {border} pixels of border left out"]
     if gray and "y" in protocol.channels:
-        note += (
-            "\ngray as gray (in brackets: as RGB)"
+        notes.append(
+            "gray as gray (in brackets: as RGB)"
             if protocol.gray_as_gray
-            else "\ngray as RGB"
+            else "gray as RGB"
         )
-    if protocol.reduction != STANDARD.reduction:
-        note += f"\nlow-resolution pictures: {REDUCTION_FACTS[protocol.reduction]}"
-    return note
+    notes.append(f"low-resolution pictures: {REDUCTION_FACTS[protocol.reduction]}")
+    if {"ssim", "daala"} <= set(protocol.metrics):
+        notes.append("SSIM is Wang's, not to be compared with the paper's, daala's")
+    return notes
 
 
-def _published_rows(
-    result: Result, shown: Sequence[Column], notes: list[str]
-) -> list[tuple[str, ...]]:
-    rows = []
+def _mark(number: int) -> str:
+    return f"≠{str(number).translate(_RAISED)}"
+
+
+def _published(
+    result: Result, shown: Sequence[Column]
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Return the rows of others that say something in our columns, and notes."""
+    rows, unlike, left_out = [], [], []
+    sources: dict[str, str] = {}
     for row in published_for(result.dataset, result.scale):
         found = figures_by_column(row, result.dataset)
-        unlike = differences(row, result.dataset, result.protocol, result.scale)
-        mark = ""
-        if unlike:
-            note = "; ".join(unlike)
-            if note not in notes:
-                notes.append(note)
-            mark = f" ≠{notes.index(note) + 1}"
-        cells = [
-            _text(found.get(column.key.removesuffix(_GRAY)), column.digits)
-            for column in shown
-        ]
-        mos = _text(found.get("mos"), 2)
-        rows.append((row.method + mark, *cells, mos, _NOTHING, row.source.short))
-    return rows
+        values = [found.get(column.key.removesuffix(_GRAY)) for column in shown]
+        mos, source = found.get("mos"), row.source
+        why = "; ".join(differences(row, result.dataset, result.protocol, result.scale))
+        if mos is None and all(value is None for value in values):
+            left_out.append(f"{row.method} of {source.short} ({why})")
+            continue
+        if why and why not in unlike:
+            unlike.append(why)
+        cells = [_text(v, c.digits) for v, c in zip(values, shown, strict=True)]
+        method = f"{row.method} {_mark(unlike.index(why) + 1)}" if why else row.method
+        rows.append((method, *cells, _text(mos, 2), _NOTHING, source.short))
+        sources[source.short] = source.title.removesuffix(f", {source.short}")
+    notes = [f"{_mark(number)} {why}" for number, why in enumerate(unlike, 1)]
+    notes += [f"{short}: {title}" for short, title in sources.items()]
+    if left_out:
+        notes.append(f"without a figure to compare: {', '.join(left_out)}")
+    return rows, notes
 
 
 def grid(result: Result, *, published: bool = False) -> Grid:
@@ -110,15 +123,8 @@ def grid(result: Result, *, published: bool = False) -> Grid:
         )
         for row in result.models
     ]
-    unlike: list[str] = []
-    sources: list[str] = []
-    if published:
-        rows += _published_rows(result, shown, unlike)
-        others = (row.source for row in published_for(result.dataset, result.scale))
-        sources = [f"{source.short}: {source.title}" for source in others]
-    notes = [_protocol_note(result, gray=gray)]
-    notes += [f"≠{number} {note}" for number, note in enumerate(unlike, 1)]
-    notes += dict.fromkeys(sources)
+    others, told = _published(result, shown) if published else ([], [])
+    notes = _protocol_notes(result, gray=gray) + told
     notes += [
         f"{name} not computed: {why}" for name, why in result.not_computed.items()
     ]
@@ -130,7 +136,7 @@ def grid(result: Result, *, published: bool = False) -> Grid:
         "ran on, or source" if published else "ran on",
     )
     title = f"{result.dataset}: {len(images)} pictures, {result.scale}x"
-    return Grid(title, titles, tuple(rows), tuple(notes))
+    return Grid(title, titles, tuple(rows), tuple(others), tuple(notes))
 
 
 def _markdown(result: Result, *, published: bool) -> str:
@@ -140,11 +146,9 @@ def _markdown(result: Result, *, published: bool) -> str:
     lines = [f"### {table.title}", ""]
     lines += [
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-        for cells in (table.columns, rules, *table.rows)
+        for cells in (table.columns, rules, *table.rows, *table.published)
     ]
-    lines += ["", *(f"- {note}" for n in table.notes for note in n.split("\n"))]
-    if result.protocol.reduction == STANDARD.reduction:
-        lines.append(f"- low-resolution pictures: {REDUCTION_FACTS['matlab']}")
+    lines += ["", *(f"- {note}" for note in table.notes)]
     lines.append(f"- mean of the pictures' figures; srup {__version__}")
     lines.append(f"- data: sha256 `{result.sha256}`")
     lines += [f"- {r.id}: sha256 `{r.sha256}`" for r in result.models if r.sha256]
@@ -174,7 +178,7 @@ def to_csv(results: Sequence[Result]) -> str:
         [
             *("dataset", "model", "file", "height", "width", "gray", *keys, "seconds"),
             *("engine", "device", "precision", "data_sha256", "weights_sha256"),
-            *("scale", "border", "kernel", "srup"),
+            *("scale", "border", "kernel", "gray_as", "srup", "not_computed"),
         ]
     )
     for result in results:
@@ -191,7 +195,10 @@ def to_csv(results: Sequence[Result]) -> str:
                         *((ran.engine, ran.device, ran.precision) if ran else [""] * 3),
                         *(image.sha256, row.sha256 or "", result.scale),
                         result.protocol.border_at(result.scale),
-                        *(result.protocol.reduction, __version__),
+                        result.protocol.reduction,
+                        "gray" if result.protocol.gray_as_gray else "rgb",
+                        __version__,
+                        "; ".join(f"{n}: {w}" for n, w in image.not_computed.items()),
                     ]
                 )
     return text.getvalue()

@@ -55,11 +55,13 @@ def _table(result: "Result", *, published: bool) -> "tuple[Table, int]":
     # Rich cuts cells short where two columns may become narrower: only one may.
     for number, title in enumerate(fixed):
         table.add_column(title, justify="right" if number else "left", no_wrap=True)
-    ends = [last, *(row[-1] for row in cells.rows)]
+    ends = [last, *(row[-1] for row in (*cells.rows, *cells.published))]
     longest = max(len(word) for end in ends for word in end.split())
     table.add_column(last, overflow="fold", min_width=longest)
-    for name, *rest in cells.rows:
-        table.add_row(*map(Text, ("\n".join(wrap(name, _NAME)), *rest)))
+    for rows in (cells.rows, cells.published):
+        table.add_section()
+        for name, *rest in rows:
+            table.add_row(*map(Text, ("\n".join(wrap(name, _NAME)), *rest)))
     return table, max(map(len, ends)) - longest
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+Row = Sequence[str | float | None]
+"""Of as many cells as its table has columns; None is shown as a dash."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
@@ -37,9 +40,11 @@ class Table:
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str | float | None]]
-    """Of as many cells as there are columns; None is shown as a dash."""
-    note: str = ""
+    rows: Sequence[Row]
+    others: Sequence[Row] = ()
+    """More rows, set apart below `heading`."""
+    heading: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sr_cli.viewer import plots as drawings
 from sr_cli.viewer import tables as figures
 from sr_cli.viewer.exhibits import Exhibit, Plot, Point, Table, Version
 from sr_cli.viewer.markup import allowed, number, text
-from sr_cli.viewer.pictures import uris
+from sr_cli.viewer.pictures import Stored, stored
 
 __all__ = ["BUDGET", "Exhibit", "Plot", "Point", "Table", "Version", "build"]
 
@@ -67,10 +67,12 @@ def _pictures(exhibits: Sequence[Exhibit]) -> str:
 def _data(exhibits: Sequence[Exhibit], budget: int) -> tuple[str, str]:
     """Return what the program shows, and a note on what the pictures lost."""
     pixels = [v.pixels for exhibit in exhibits for v in exhibit.versions]
-    made, lossy = uris(pixels, budget)
+    made = stored(pixels, budget)
+    lossy = sum(one.lossy for one in made)
     note = (
         f'<p class="note">So that this file stays small, {lossy} of {len(made)} '
-        "pictures in it are compressed with a loss that hardly shows.</p>"
+        "pictures in it, marked below them, are compressed with a loss that hardly "
+        "shows.</p>"
     )
     sources = iter(made)
     scripts = (
@@ -82,7 +84,7 @@ def _data(exhibits: Sequence[Exhibit], budget: int) -> tuple[str, str]:
     return "\n".join(scripts), note if lossy else ""
 
 
-def _facts(exhibit: Exhibit, sources: Sequence[str]) -> dict[str, object]:
+def _facts(exhibit: Exhibit, sources: Sequence[Stored]) -> dict[str, object]:
     labels = [version.label for version in exhibit.versions]
     return {
         "name": allowed(exhibit.name),
@@ -98,7 +100,8 @@ def _facts(exhibit: Exhibit, sources: Sequence[str]) -> dict[str, object]:
                     (allowed(name), number(value))
                     for name, value in version.figures.items()
                 ],
-                "src": source,
+                "src": source.uri,
+                "lossy": source.lossy,
             }
             for version, source in zip(exhibit.versions, sources, strict=True)
         ],

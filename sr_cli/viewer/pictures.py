@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,16 @@ _GOOD = 92
 Pixels = NDArray[np.uint8]
 
 
-def uris(pictures: Sequence[Pixels], budget: int) -> tuple[list[str], int]:
-    """Encode pictures (H, W, 1 or 3), and count those that had to lose something.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One picture, as a page holds it."""
+
+    uri: str
+    lossy: bool = False
+
+
+def stored(pictures: Sequence[Pixels], budget: int) -> list[Stored]:
+    """Encode pictures (H, W, 1 or 3).
 
     All are lossless while they stay within `budget` characters together; else the
     largest are not, as few as it takes.
@@ -28,16 +37,17 @@ def uris(pictures: Sequence[Pixels], budget: int) -> tuple[list[str], int]:
         PictureError: the encoder failed.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
-        made = list(pool.map(_uri, pictures))
-    lossy = 0
-    for number in sorted(range(len(made)), key=lambda n: -len(made[n])):
-        if sum(map(len, made)) <= budget:
+        made = [Stored(uri) for uri in pool.map(_uri, pictures)]
+    total = sum(len(one.uri) for one in made)
+    for number in sorted(range(len(made)), key=lambda n: -len(made[n].uri)):
+        if total <= budget:
             break
         smaller = _uri(pictures[number], _GOOD)
-        if len(smaller) < len(made[number]):
-            made[number] = smaller
-            lossy += 1
-    return made, lossy
+        saved = len(made[number].uri) - len(smaller)
+        if saved > 0:
+            made[number] = Stored(smaller, lossy=True)
+            total -= saved
+    return made
 
 
 def _uri(pixels: Pixels, quality: int = _LOSSLESS) -> str:

@@ -3,23 +3,30 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from sr_cli.viewer.exhibits import Exhibit, Table
+from sr_cli.viewer.exhibits import Exhibit, Row, Table
 from sr_cli.viewer.markup import number, text
 
 
 def table(given: Table) -> str:
     """Return a section with one table."""
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in given.columns)
-    rows = "".join(_row(row) for row in given.rows)
-    note = f'<p class="note">{text(given.note)}</p>' if given.note else ""
+    body = f"<tbody>{''.join(map(_row, given.rows))}</tbody>"
+    if given.others:
+        heading = (
+            f'<tr><th scope="rowgroup" colspan="{len(given.columns)}">'
+            f"{text(given.heading)}</th></tr>"
+        )
+        body += f"<tbody>{heading}{''.join(map(_row, given.others))}</tbody>"
+    notes = "".join(f"<li>{text(note)}</li>" for note in given.notes)
     return (
         f'<section><h2>{text(given.title)}</h2><div class="wide"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
-        "</section>"
+        f"<thead><tr>{head}</tr></thead>{body}</table></div>"
+        + (f'<ul class="note">{notes}</ul>' if notes else "")
+        + "</section>"
     )
 
 
-def _row(cells: Sequence[str | float | None]) -> str:
+def _row(cells: Row) -> str:
     first, *rest = (_cell(cell) for cell in cells)
     return (
         f'<tr><th scope="row">{first}</th>'

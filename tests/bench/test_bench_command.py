@@ -176,6 +176,10 @@ def test_what_cannot_be_computed_is_named_and_no_number(photos):
     found = json.loads(run(*arguments, "--json", "-")[0])
     assert "pyiqa" in found["not_computed"]["niqe"]
     assert all("niqe" not in row for row in found["models"])
+    assert "niqe" in found["models"][0]["images"][0]["not_computed"]
+    (row, *_) = csv.DictReader(run(*arguments, "--csv", "-")[0].splitlines())
+    assert row["niqe"] == ""
+    assert row["not_computed"].startswith("niqe: it needs the library pyiqa")
     assert [row["id"] for row in found["models"]][-1] == "original"
 
 
@@ -184,16 +188,23 @@ def test_published_figures_beside_ours(photos, tmp_path):
     arguments = ("set14", "--data", tmp_path, "--baselines-only", "--published", "-q")
     out, _ = run(*arguments, "--markdown", "-")
     (paper,) = (line for line in out.splitlines() if line.startswith("| SRGAN |"))
-    assert "| 26.02 | – | 0.7397 | 3.72 | – | the paper, 2 |" in paper  # not Wang's
-    assert "- the paper, 2: Ledig et al." in out
+    assert "| 26.02 | – | 0.7397 | 3.72 | – | table 2 |" in paper  # not Wang's
+    assert "- table 2: Ledig et al." in out
     (other,) = (line for line in out.splitlines() if "| 28.59 |" in line)
     assert "0.799" not in other  # of another kind
     mark = other.split("≠")[1][0]
+    assert mark in "¹²³"  # a figure would read as a value
     (note,) = (line for line in out.splitlines() if line.startswith(f"- ≠{mark} "))
-    assert "0 pixels of border" in note
+    assert "Pillow's bicubic" in note
     assert "gray as RGB" in note
+    assert "| MSRResNet" not in out  # on RGB: not a figure of it could stand there
+    assert "without a figure to compare: MSRResNet of BasicSR (measured on RGB" in out
     found = json.loads(run(*arguments, "--json", "-")[0])
     assert {"method", "source", "psnr_y", "differences"} <= set(found["published"][0])
+    (original,) = (r for r in found["published"] if r["method"] == "original")
+    assert (original["psnr_y"], original["mos"]) == (None, 4.32)
+    both, _ = run(*arguments, "--channel", "both", "--markdown", "-")
+    assert "| MSRResNet | – | – | 26.78 | 0.7451 |" in both
 
 
 @pytest.mark.parametrize("columns", [40, 99, 100, 101, 102, 103, 110])

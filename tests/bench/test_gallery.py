@@ -59,12 +59,16 @@ def test_perception_is_drawn_where_it_was_computed(name, photos):
     gallery = Gallery(3)
     result = measured(photos, gallery)
     drawn = f"{name.upper()} (less looks better)"
-    assert drawn not in to_html([result], [gallery])
+    plain = to_html([result], [gallery])
+    assert drawn not in plain
+    assert "no plot of perception over distortion: it needs LPIPS or" in plain
     models = tuple(
         replace(row, scores=replace(row.scores, more={**row.scores.more, name: 0.5}))
         for row in result.models
     )
-    assert drawn in to_html([replace(result, models=models)], [gallery])
+    page = to_html([replace(result, models=models)], [gallery])
+    assert drawn in page
+    assert "no plot" not in page
 
 
 def counted():

@@ -55,6 +55,15 @@ def library(monkeypatch):
     perceptual._loaded.cache_clear()
 
 
+def test_what_the_library_lacks_is_told_with_the_remedy(library):
+    def create_metric(*_, **__):
+        raise ModuleNotFoundError("No module named 'cv2'")
+
+    library.create_metric = create_metric
+    with pytest.raises(NotComputedError, match=r"'cv2'\): run `pip .*metrics"):
+        open_metric("lpips")
+
+
 def test_result_and_original_come_in_that_order_as_numbers_to_1(library):
     result = 255 - HIGH
     found, missing = perceive(HIGH, result, 4, ["lpips"])
@@ -75,7 +84,10 @@ def test_a_metric_is_loaded_once_and_so_is_its_failure(library):
     for _ in range(2):
         found, missing = perceive(HIGH, HIGH, 0, PERCEPTUAL)
         assert list(found) == ["lpips", "niqe"]
-        assert missing == {"dists": "pyiqa couldn't load it (no route to host)"}
+        assert missing == {
+            "dists": "pyiqa couldn't load it (no route to host): its weights come "
+            "from the network, once"
+        }
     assert [name for name, _ in library.asked] == ["lpips", "dists", "niqe"]
 
 

@@ -53,6 +53,21 @@ def test_an_ssim_stands_only_beside_its_own_kind():
             assert ("mos" in found) == (kind == "daala")
 
 
+def test_another_way_of_making_small_pictures_is_told_in_its_words():
+    (row,) = (r for r in published_for("set5", 4) if r.method == "SRGAN-VGG54")
+    told = differences(row, "set5", PAPER, 4)
+    assert told == ("low-resolution pictures by a Gaussian blur and bilinear sampling",)
+
+
+def test_the_authors_own_pictures_have_an_ssim_of_wang():
+    found = {
+        row.method: figures_by_column(row, "bsd100")["ssim_y"]
+        for row in published_for("bsd100", 4)
+        if row.source.short == "4PP-EUSR"
+    }
+    assert (found["SRResNet-MSE"], found["SRGAN-VGG54"]) == (0.737, 0.641)
+
+
 def test_rows_are_for_known_sets_at_4x_alone():
     assert published_for("set5", 2) == published_for("photos", 4) == ()
     methods = [row.method for row in published_for("bsd100", 4)]

@@ -66,9 +66,15 @@ def test_interpolation_does_not_depend_on_how_models_run(photos):
     assert results(running="float32").find(score.sha256, nearest) == score
 
 
-def test_an_incomplete_result_is_not_kept():
-    results().keep(replace(SCORE, not_computed={"niqe": "offline"}), MINE)
-    assert results().find("ab" * 32, MINE) is None
+@pytest.mark.parametrize("version", [None, "0.1.16"])
+def test_an_incomplete_result_is_kept_only_where_the_library_is_missing(
+    version, monkeypatch
+):
+    monkeypatch.setattr(results_cache, "library_version", lambda: version)
+    incomplete = replace(SCORE, not_computed={"niqe": "offline"})
+    results().keep(incomplete, MINE)
+    found = results().find("ab" * 32, MINE)
+    assert found == (None if version else incomplete)
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "no json", "null"])

@@ -72,7 +72,7 @@ def whole_page(name="photo.png", **more):
     return build(
         "Title",
         [Exhibit(name, versions)],
-        [Table("Means", ["Model", "PSNR"], [["srgan", 26.0], ["none", None]], "n")],
+        [Table("Means", ["Model", "PSNR"], [["srgan", 26.0], ["none", None]])],
         [Plot("Trade", "PSNR", "LPIPS", [Point("a", 1, 2), Point("b", 3, 1)])],
         **more,
     )
@@ -120,6 +120,7 @@ def test_what_is_too_much_loses_detail_and_says_so():
     assert "1 of 2 pictures" in smaller
     assert "compressed with a loss" not in lossless
     large, small = exhibits_of(smaller)[0]["versions"]
+    assert (large["lossy"], small["lossy"]) == (True, False)
     assert len(large["src"]) + len(small["src"]) <= budget
     np.testing.assert_array_equal(pixels_of(small["src"]), photo[:20])
 
@@ -143,7 +144,8 @@ HOSTILE = st.one_of(
 @given(HOSTILE, HOSTILE)
 def test_no_name_is_obeyed(name, label):
     versions = [Version(label, noise(1, 1), {label: 1.0})]
-    table = Table(name, [name, label], [[label, 1.0]], name)
+    rows = [[label, 1.0]]
+    table = Table(name, [name, label], rows, rows, name, [name, label])
     plot = Plot(name, label, name, [Point(label, 0, 0)], label)
     page = build(name, [Exhibit(name, versions)], [table], [plot])
     page.encode()
@@ -151,7 +153,7 @@ def test_no_name_is_obeyed(name, label):
     extra = build(
         "t",
         [Exhibit("p", [Version("v", noise(1, 1), {"f": 1.0})])],
-        [Table("t", ["a", "b"], [["c", 1.0]], "n")],
+        [Table("t", ["a", "b"], [["c", 1.0]], [["c", 1.0]], "h", ["n", "m"])],
         [Plot("p", "x", "y", [Point("l", 0, 0)], "n")],
     )
     shape = [(tag, sorted(a)) for tag, a in Outline(page).elements]
@@ -160,6 +162,15 @@ def test_no_name_is_obeyed(name, label):
     (exhibit,) = exhibits_of(page)
     if re.fullmatch(r"[ -~]*", name):
         assert exhibit["name"] == name
+
+
+def test_rows_of_others_stand_below_a_heading():
+    table = Table("t", ["a", "b"], [["ours", 1.0]], [["theirs", 2.0]], "Others")
+    outline = Outline(build("t", [], [table]))
+    assert [tag for tag, _ in outline.elements].count("tbody") == 2
+    headings = [a for tag, a in outline.elements if a.get("scope") == "rowgroup"]
+    assert headings == [{"scope": "rowgroup", "colspan": "2"}]
+    assert outline.inside("th") == ["a", "b", "ours", "Others", "theirs"]
 
 
 def test_rows_begin_where_versions_differ_most():
