@@ -33,6 +33,8 @@
   const windows = () => [...stage.querySelectorAll(".window")];
   const pressed = (id, on) => byId(id).setAttribute("aria-pressed", String(on));
 
+  const labels = () => JSON.stringify(shown.versions.map((version) => version.label));
+
   function fill(select, chosen) {
     select.replaceChildren(...shown.versions.map((version, i) => element("option", { value: i }, version.label)));
     select.value = chosen;
@@ -40,6 +42,7 @@
 
   function show(number) {
     picture.value = number;
+    const before = shown && labels();
     shown = JSON.parse(byId(`exhibit-${number}`).textContent);
     maps.clear();
     for (const row of document.querySelectorAll("tr[data-picture]")) {
@@ -47,9 +50,11 @@
       else row.removeAttribute("aria-current");
     }
     const last = shown.versions.length - 1;
-    fill(byId("truth"), shown.truth);
-    fill(byId("left"), last > 0 && shown.truth === 0 ? 0 : Math.max(0, last - 1));
-    fill(byId("right"), last);
+    if (before !== labels()) { // else what was chosen stays
+      fill(byId("truth"), shown.truth);
+      fill(byId("left"), last > 0 && shown.truth === 0 ? 0 : Math.max(0, last - 1));
+      fill(byId("right"), last);
+    }
     for (const id of ["beside", "slider", "errors", "truth"]) byId(id).disabled = last < 1;
     Object.assign(view, { x: 0.5, y: 0.5, fitted: true });
     lay();
@@ -84,6 +89,7 @@
   function caption(index) {
     const version = shown.versions[index];
     const facts = [`${version.width} × ${version.height}`, ...version.figures.map(([name, value]) => `${name} ${value}`)];
+    if (version.lossy) facts.push("stored with a loss");
     return element("figcaption", {}, element("b", {}, version.label), " ", facts.join(" · "), " ", element("span", { class: "error", "data-version": index }));
   }
 
@@ -162,6 +168,7 @@
 
   function place() {
     if (view.fitted) view.zoom = fitting();
+    stage.classList.toggle("fitted", view.fitted);
     const wanted = byId("rendering").value;
     for (const pane of windows()) {
       const left = pane.clientWidth / 2 - view.x * shown.width * view.zoom;
@@ -217,6 +224,8 @@
     });
     pane.addEventListener("pointermove", (event) => {
       if (!fingers.has(event.pointerId)) return;
+      // All of the picture is seen: one finger scrolls the page.
+      if (view.fitted && event.pointerType === "touch" && fingers.size === 1) return;
       const box = pane.getBoundingClientRect();
       const before = middle(box);
       fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
@@ -329,6 +338,7 @@
   document.querySelector(".ramp").style.background = `linear-gradient(to right, ${stops})`;
   new ResizeObserver(() => { if (windows().length) place(); }).observe(stage);
   viewer.hidden = false;
+  byId("choice").hidden = picture.options.length < 2;
   // The first row is where versions differ most.
   const row = document.querySelector("tr[data-picture]");
   show(row ? Number(row.dataset.picture) : 0);

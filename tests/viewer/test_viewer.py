@@ -202,6 +202,56 @@ def test_rows_open_their_pictures(open_tab):
     assert tab.evaluate(alt).startswith("</script><img src=x>.png")
 
 
+def test_what_was_chosen_stays_for_the_next_picture(open_tab):
+    tab = open_tab()
+    tab.click("#slider")
+    choose = (
+        "(() => { for (const [id, value] of [['left', 1], ['right', 2], ['truth', 0]])"
+        "{ const s = document.querySelector('#' + id); s.value = value;"
+        "s.dispatchEvent(new Event('change')); } })()"
+    )
+    tab.evaluate(choose)
+    tab.click("#next")
+    chosen = "['left', 'right', 'truth'].map(i => document.getElementById(i).value)"
+    assert tab.evaluate(chosen) == ["1", "2", "0"]
+    tags = "[...document.querySelectorAll('.tag')].map(e => e.textContent)"
+    assert tab.evaluate(tags) == ["srgan", "truth"]
+
+
+def test_one_finger_scrolls_past_a_picture_that_is_seen_whole(open_tab):
+    tab = open_tab(size=(390, 600), phone=True)
+    before = together(tab)
+    x, y = tab.centre(".window")
+    top = tab.evaluate("scrollY")
+    tab.touch("touchStart", (x, y))
+    for step in range(1, 9):
+        tab.touch("touchMove", (x, y + 15 * step))
+    tab.touch("touchEnd")
+    tab.until(f"scrollY < {top} - 40")
+    assert together(tab) == before
+    tab.evaluate("document.querySelector('.window').focus()")
+    tab.key("+")
+    nearer = together(tab)
+    top = tab.evaluate("scrollY")
+    x, y = tab.centre(".window")
+    tab.touch("touchStart", (x, y))
+    for step in range(1, 5):
+        tab.touch("touchMove", (x, y + 10 * step))
+    tab.touch("touchEnd")
+    assert together(tab)[1] == pytest.approx(nearer[1] + 40, abs=2)
+
+
+def test_one_picture_needs_no_choice(browser, tmp_path):
+    low, truth, _ = pictures()
+    path = tmp_path / "one.html"
+    versions = [Version("a", low), Version("b", truth)]
+    path.write_text(build("t", [Exhibit("p", versions)]), encoding="utf-8")
+    tab = browser.open(path.as_uri())
+    assert tab.evaluate("document.querySelector('#choice').offsetWidth") == 0
+    assert tab.complaints() == []
+    tab.close()
+
+
 def test_one_table_is_shown_at_a_time(open_tab):
     tab = open_tab()
     shown = (
