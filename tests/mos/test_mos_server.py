@@ -330,6 +330,45 @@ def test_a_full_disk_is_no_acknowledgement(running, made):
     assert visitor.rate(begun, 0, 3) == 200
 
 
+def test_missing_pictures_are_told(running, made):
+    study, store, port = running
+    (made[0] / "public" / "pictures" / f"{study.items[3]}.png").unlink()
+    assert Visitor(port).send("GET", f"/pictures/{study.items[3]}.png")[0] == 404
+    with pytest.raises(DataError, match=rf"{study.items[3]}.png is missing"):
+        StudyServer(*made, store, ("127.0.0.1", 0))
+
+
+def test_a_picture_that_gets_lost_is_told(made):
+    told: list[str] = []
+    folder, study = made
+    store = Store(folder / "ratings.sqlite", study)
+    with StudyServer(folder, study, store, ("127.0.0.1", 0), told.append) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        (folder / "public" / "pictures" / f"{study.items[0]}.png").unlink()
+        path = f"/pictures/{study.items[0]}.png"
+        assert Visitor(server.port).send("GET", path)[0] == 404
+        server.shutdown()
+        thread.join()
+    store.close()
+    assert study.items[0] in told[0]
+
+
+def test_the_host_that_was_asked_for_is_ours(made):
+    folder, study = made
+    store = Store(folder / "ratings.sqlite", study)
+    with StudyServer(folder, study, store, ("127.1", 0)) as server:  # 127.0.0.1
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        visitor = Visitor(server.port)
+        for host, status in (("127.1", 200), ("127.2", 421)):
+            headers = {"Host": f"{host}:{server.port}"}
+            assert visitor.send("GET", "/", headers=headers)[0] == status
+        server.shutdown()
+        thread.join()
+    store.close()
+
+
 def test_a_taken_port_is_told(running, made):
     _, store, port = running
     with pytest.raises(DataError, match="--port"):
@@ -372,7 +411,10 @@ def test_two_servers_of_one_study_share_its_ratings(running, made):
     assert record.scores[:3] == (3, 2, None)
 
 
-def test_slow_ones_lose_their_place_to_others(made, monkeypatch):
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET /", b"POST /api/rate HTTP/1.1\r\nHost: localhost\r\n"]
+)
+def test_slow_ones_lose_their_place_to_others(made, monkeypatch, begun):
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
     monkeypatch.setattr(server_module, "MAX_REQUEST", 0.3)
     folder, study = made
@@ -384,14 +426,16 @@ def test_slow_ones_lose_their_place_to_others(made, monkeypatch):
         address = ("127.0.0.1", server.port)
         slow = [socket.create_connection(address, timeout=20) for _ in range(3)]
         for connection in slow:
-            connection.sendall(b"POST /api/rate HTTP/1.1\r\nHost: localhost\r\n")
+            connection.sendall(begun)
         with socket.create_connection(address, timeout=20) as fourth:
             assert fourth.recv(1) == b""  # there is no place
         for connection in slow:
-            # Their time runs from the first line, however they go on.
+            # Their time runs from the start, however they go on.
             with suppress(OSError):
-                while connection.recv(999):
-                    pass
+                for _ in range(200):
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+                pytest.fail("A connection that drips is kept")
             connection.close()
         while threading.active_count() > usual:  # they leave
             time.sleep(0.01)
@@ -436,6 +480,16 @@ def test_a_fault_of_ours_is_told_and_does_not_stop_the_server(running, made):
         server.shutdown()
         thread.join()
     assert "TypeError" in told[0]
+
+
+def test_a_rating_waits_for_the_disk(made):
+    # Power that fails is more than a killed server: here it can't be tried.
+    folder, study = made
+    store = Store(folder / "ratings.sqlite", study)
+    (durable,) = store._base.execute("PRAGMA synchronous").fetchone()
+    (journal,) = store._base.execute("PRAGMA journal_mode").fetchone()
+    store.close()
+    assert (durable, journal) == (2, "wal")  # 2 is FULL
 
 
 def test_a_damaged_database_is_told(made):
