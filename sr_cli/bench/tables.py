@@ -74,7 +74,8 @@ def _protocol_notes(result: Result, *, gray: bool) -> list[str]:
 
 
 def _mark(number: int) -> str:
-    return f"≠{str(number).translate(_RAISED)}"
+    # Fonts that put the sign together from two let it lean over what follows.
+    return f"≠\N{NO-BREAK SPACE}{str(number).translate(_RAISED)}"
 
 
 def _published(

@@ -66,8 +66,10 @@ def _pictures(exhibits: Sequence[Exhibit]) -> str:
 
 def _data(exhibits: Sequence[Exhibit], budget: int) -> tuple[str, str]:
     """Return what the program shows, and a note on what the pictures lost."""
-    pixels = [v.pixels for exhibit in exhibits for v in exhibit.versions]
-    made = stored(pixels, budget)
+    versions = [(e.truth, v) for e in exhibits for v in e.versions]
+    # Errors are measured from the truth, which therefore is the last to get some.
+    truths = {n for n, (truth, v) in enumerate(versions) if v.label == truth}
+    made = stored([version.pixels for _, version in versions], budget, truths)
     lossy = sum(one.lossy for one in made)
     note = (
         f'<p class="note">So that this file stays small, {lossy} of {len(made)} '

@@ -1,7 +1,7 @@
 """Pixels ─▶ data: URIs."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -27,11 +27,13 @@ class Stored:
     lossy: bool = False
 
 
-def stored(pictures: Sequence[Pixels], budget: int) -> list[Stored]:
+def stored(
+    pictures: Sequence[Pixels], budget: int, spared: Collection[int] = ()
+) -> list[Stored]:
     """Encode pictures (H, W, 1 or 3).
 
     All are lossless while they stay within `budget` characters together; else the
-    largest are not, as few as it takes.
+    largest are not, as few as it takes, and those at the places `spared` last.
 
     Raises:
         PictureError: the encoder failed.
@@ -39,7 +41,8 @@ def stored(pictures: Sequence[Pixels], budget: int) -> list[Stored]:
     with ThreadPoolExecutor(usable_cores()) as pool:
         made = [Stored(uri) for uri in pool.map(_uri, pictures)]
     total = sum(len(one.uri) for one in made)
-    for number in sorted(range(len(made)), key=lambda n: -len(made[n].uri)):
+    order = sorted(range(len(made)), key=lambda n: (n in spared, -len(made[n].uri)))
+    for number in order:
         if total <= budget:
             break
         smaller = _uri(pictures[number], _GOOD)

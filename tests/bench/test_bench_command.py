@@ -192,9 +192,11 @@ def test_published_figures_beside_ours(photos, tmp_path):
     assert "- table 2: Ledig et al." in out
     (other,) = (line for line in out.splitlines() if "| 28.59 |" in line)
     assert "0.799" not in other  # of another kind
-    mark = other.split("≠")[1][0]
+    mark = other.split("≠\u00a0")[1][0]
     assert mark in "¹²³"  # a figure would read as a value
-    (note,) = (line for line in out.splitlines() if line.startswith(f"- ≠{mark} "))
+    (note,) = (
+        line for line in out.splitlines() if line.startswith(f"- ≠\u00a0{mark} ")
+    )
     assert "Pillow's bicubic" in note
     assert "gray as RGB" in note
     assert "| MSRResNet" not in out  # on RGB: not a figure of it could stand there
@@ -218,7 +220,7 @@ def test_nothing_is_cut_short_in_a_narrow_terminal(
     assert "…" not in out
     for words in ("SRResNet-VGG22", "PSNR RGB dB", "SSIM (daala)", "0.7397"):
         assert words in out
-    for words in ("Lornatang", "trevor-m", "sgrvinod", "(2017),"):
+    for words in ("Lornatang", "trevor-m", "sgrvinod", "(2017)"):
         assert words in out
 
 

@@ -125,6 +125,16 @@ def test_what_is_too_much_loses_detail_and_says_so():
     np.testing.assert_array_equal(pixels_of(small["src"]), photo[:20])
 
 
+def test_the_truth_is_the_last_to_lose_detail():
+    photo = np.cumsum(noise(200, 300) % 5, axis=1, dtype=np.uint16).astype(np.uint8)
+    versions = [Version("truth", photo), Version("other", photo[:100])]
+    exhibit = Exhibit("p", versions, "truth")
+    (whole,) = exhibits_of(build("t", [exhibit]))
+    budget = sum(len(version["src"]) for version in whole["versions"]) - 1
+    (smaller,) = exhibits_of(build("t", [exhibit], budget=budget))
+    assert [version["lossy"] for version in smaller["versions"]] == [False, True]
+
+
 HOSTILE = st.one_of(
     st.sampled_from(
         [
