@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,9 @@ from sr_cli.viewer.page import build
 MOST = 24
 """Pictures shown of one set: those of large sets don't fit into a page."""
 
+MOST_PIXELS = 60_000_000
+"""Of all versions on a page: with a loss that hardly shows, they take about 24 MB."""
+
 TRUTH, LOW = ORIGINAL, "low resolution"
 
 
@@ -37,6 +41,12 @@ class _Shown:
     pair: BenchPair | None = None
     scores: dict[str, ImageScore] = field(default_factory=dict)
     pixels: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many pixels the original has."""
+        score = next(iter(self.scores.values()))
+        return score.height * score.width
 
     @property
     def spread(self) -> float:
@@ -54,10 +64,14 @@ class Gallery:
     Args:
         rivals: how many results each picture gets.
         most: how many pictures to keep.
+        pixels: how many all their versions may have together, if more than one picture
+            is kept.
     """
 
-    def __init__(self, rivals: int, most: int = MOST) -> None:
-        self._rivals, self._most = rivals, most
+    def __init__(
+        self, rivals: int, most: int = MOST, pixels: int = MOST_PIXELS
+    ) -> None:
+        self._rivals, self._most, self._pixels = rivals, most, pixels
         self._lock = threading.Lock()
         self._growing: dict[str, _Shown] = {}
         self._kept: list[_Shown] = []
@@ -75,8 +89,15 @@ class Gallery:
                 return
             self._kept.append(self._growing.pop(score.file))
             self._kept.sort(key=lambda one: (-one.spread, one.file))
-            self.left_out += len(self._kept[self._most :])
-            del self._kept[self._most :]
+            fitting = self._fitting()
+            self.left_out += len(self._kept[fitting:])
+            del self._kept[fitting:]
+
+    def _fitting(self) -> int:
+        """Return how many of the first that are kept may stay."""
+        sizes = (one.size * (self._rivals + 1) for one in self._kept)
+        fitting = sum(total <= self._pixels for total in accumulate(sizes))
+        return min(max(fitting, 1), self._most)
 
     def complete(
         self,

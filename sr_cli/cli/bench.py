@@ -231,7 +231,7 @@ def pictures(
       srup bench bsd100 --metric psnr --metric daala --channel rgb
       srup bench bsd100 --json - > bsd100.json
     """
-    from sr_cli.bench.gallery import MOST, Gallery
+    from sr_cli.bench.gallery import MOST, MOST_PIXELS, Gallery
     from sr_cli.bench.quality import Conduct, Known
     from sr_cli.bench.results_cache import results_of
     from sr_cli.cli.console import progress_bar
@@ -251,8 +251,9 @@ def pictures(
         known = results_of(comparing.protocol, scale, repr(asked))
     results: list[Result] = []
     galleries = []
+    most, pixels = MOST if reporting.html_file else 0, MOST_PIXELS // len(datasets)
     for dataset in datasets:
-        gallery = Gallery(len(rivals), MOST if reporting.html_file else 0)
+        gallery = Gallery(len(rivals), most, pixels)
         conduct = Conduct(jobs, running.offline, known, gallery.show)
         found = _measure(dataset, rivals, scale, comparing, conduct, quiet=quiet)
         with progress_bar("page", "pictures", quiet=quiet) as on_picture:

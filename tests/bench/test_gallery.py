@@ -54,6 +54,20 @@ def test_the_pictures_that_differ_most_are_kept(photos):
     assert "1 pictures are not shown" in to_html([result], [two])
 
 
+@pytest.mark.parametrize(
+    ("pixels", "kept"),
+    [(4 * (44 * 48 + 40 * 36 + 32 * 64), 3), (4 * (44 * 48 + 32 * 64), 2), (0, 1)],
+)
+def test_a_page_takes_so_many_pixels_and_one_picture_at_least(pixels, kept, photos):
+    everything, some = Gallery(3), Gallery(3, pixels=pixels)
+    result = measured(photos, everything)
+    measured(photos, some)
+    wanted = [e.name for e in everything.exhibits(result)][:kept]
+    assert len(wanted) == kept
+    assert [e.name for e in some.exhibits(result)] == wanted
+    assert some.left_out == 3 - kept
+
+
 @pytest.mark.parametrize("name", ["lpips", "niqe"])
 def test_perception_is_drawn_where_it_was_computed(name, photos):
     gallery = Gallery(3)
