@@ -44,7 +44,8 @@ HELP = {
     "discriminator": "dense as in the paper; patch judges texture alone.",
     "discriminator_channels": "Of its first convolution; 64 in the paper.",
     "discriminator_rate": "Its learning rate, in those of the generator.",
-    "optimizer": "muon orthogonalises the updates of the inner convolutions.",
+    "optimizer": "muon orthogonalises the updates of convolutions; of deep networks, "
+    "of the inner ones.",
     "learning_rate": "Highest step size.",
     "beta2": "Decay of Adam's second moment.",
     "tail_rate": "Adam's rate on the last convolution, in those of the rest.",

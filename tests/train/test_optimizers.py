@@ -75,6 +75,16 @@ def test_every_parameter_has_one_optimiser(tiny, optimizer, normalization):
         assert len(owned) == 1
 
 
+@pytest.mark.parametrize("network", ["espcn", "srcnn"])
+def test_small_networks_give_all_convolutions_to_muon(tiny, network):
+    state = start(tiny(network=network, optimizer="muon"))
+    adam, muon = (
+        [p.ndim for group in o.param_groups for p in group["params"]]
+        for o in state.optimizers
+    )
+    assert (adam, muon) == ([1, 1, 1], [4, 4, 4])
+
+
 def test_the_last_convolution_is_slower():
     adam = start(TrainConfig(blocks=1, channels=8)).optimizers[0]
     scales = [group["rate_scale"] for group in adam.param_groups]
