@@ -168,7 +168,8 @@ def _table(result: Result, left_out: int, *, published: bool) -> Table:
             f"{' or '.join(name.upper() for name in PERCEPTUAL)}, see --metric"
         )
     if left_out:
-        notes.append(f"{left_out} pictures are not shown: results differ less on them")
+        left = f"{left_out} of {len(result.models[0].images)} pictures"
+        notes.append(f"not shown, as results differ less on them: {left}")
     notes += [f"srup {__version__}", f"data: sha256 {result.sha256}"]
     notes += [f"{row.id}: sha256 {row.sha256}" for row in result.models if row.sha256]
     heading = "published by others"

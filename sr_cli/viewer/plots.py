@@ -10,7 +10,11 @@ _WIDTH, _HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 24, 16, 52
 _LINE = 15  # pixels from one label to the next
 _LETTER = 7  # pixels, about
+_GAP = 10  # pixels from a point's middle to its label
 _SAME = 1e-6  # differences below this share are no difference
+
+Stretch = tuple[float, float, float]
+"""Of a row: its height, and from where to where, in pixels."""
 
 
 def plot(given: Plot) -> str:
@@ -68,24 +72,31 @@ def _drawing(given: Plot, points: Sequence[Point]) -> str:
 def _labels(
     points: Sequence[Point], places: Sequence[tuple[float, float]]
 ) -> Iterator[str]:
-    """Write each label beside its point, below any that is there already."""
-    taken: list[tuple[float, float, float]] = []
-    pairs = zip(points, places, strict=True)
-    for point, (middle, at) in sorted(pairs, key=lambda pair: pair[1][1]):
-        row = at
-        wide = _LETTER * len(point.label) + 12
-        left = middle + wide > _WIDTH - _RIGHT
-        start = middle - wide if left else middle
-        while any(
-            abs(row - other) < _LINE and begin < start + wide and start < end
-            for other, begin, end in taken
-        ):
-            row += _LINE
-        taken.append((row, start, start + wide))
+    """Write each label beside its point, where no point and no label is already."""
+    taken = [(at, middle - _GAP + 1, middle + _GAP - 1) for middle, at in places]
+    for point, (middle, at) in zip(points, places, strict=True):
+        wide = _LETTER * len(point.label)
+        spots = [
+            (at + lines * _LINE, *ends)
+            for lines in (0, 1, -1, 2, -2, 3, -3)
+            for ends in (
+                (middle + _GAP, middle + _GAP + wide),
+                (middle - _GAP - wide, middle - _GAP),
+            )
+            if ends[0] > _LEFT and ends[1] < _WIDTH - _RIGHT
+        ]
+        free = (spot for spot in spots if not any(_meet(spot, one) for one in taken))
+        row, start, end = next(free, spots[0] if spots else (at, middle, middle + wide))
+        taken.append((row, start, end))
+        left = end < middle
         yield (
-            f'<text x="{middle + (-10 if left else 10):.1f}" y="{row + 4:.1f}" '
+            f'<text x="{end if left else start:.1f}" y="{row + 4:.1f}" '
             f'text-anchor="{"end" if left else "start"}">{text(point.label)}</text>'
         )
+
+
+def _meet(one: Stretch, other: Stretch) -> bool:
+    return abs(one[0] - other[0]) < _LINE and one[1] < other[2] and other[1] < one[2]
 
 
 def ticks(values: Sequence[float]) -> list[float]:

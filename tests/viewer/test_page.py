@@ -234,6 +234,30 @@ def test_points_lie_inside_the_plot(values):
         assert 10 <= float(circle["cy"]) <= 360
 
 
+def test_no_label_lies_on_a_point_or_another_label():
+    near = [(28.4, 0.34), (28.8, 0.33), (31.5, 0.172), (31.6, 0.17), (26.2, 0.36)]
+    points = [Point(f"model-{n}", x, y) for n, (x, y) in enumerate(near)]
+    elements = Outline(build("t", [], plots=[Plot("p", "x", "y", points)])).elements
+    dots = [
+        (float(a["cy"]), float(a["cx"]) - 6, float(a["cx"]) + 6)
+        for tag, a in elements
+        if tag == "circle"
+    ]
+    labels = []
+    for tag, a in elements:
+        if tag == "text" and "text-anchor" in a and "class" not in a and "x" in a:
+            x, y = float(a["x"]), float(a["y"]) - 4
+            if a["text-anchor"] == "start":
+                labels.append((y, x, x + 49))
+            elif a["text-anchor"] == "end":
+                labels.append((y, x - 49, x))
+    assert len(labels) == len(dots) == 5
+    everything = dots + labels
+    for n, (y, start, end) in enumerate(everything):
+        for other, begin, stop in everything[max(n + 1, len(dots)) :]:
+            assert abs(y - other) >= 12 or end <= begin or stop <= start
+
+
 def test_errors_begin_from_the_truth():
     versions = [Version("a", noise(1, 1)), Version("truth", noise(1, 1))]
     (exhibit,) = exhibits_of(build("t", [Exhibit("p", versions, "truth")]))
