@@ -1,11 +1,11 @@
-"""A study as small as it can be, and a rater who is a program."""
+"""A study as small as it can be, and raters: programs, with a browser or without."""
 
 import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -117,3 +117,58 @@ def serving(study: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str],
     finally:
         process.kill()
         process.communicate()
+
+
+def until(tab, condition):
+    """Wait, whether or not the page is just loading again: then nobody can be asked."""
+    for _ in range(9):
+        with suppress(RuntimeError):
+            return tab.until(condition)
+    raise TimeoutError(condition)
+
+
+def shown(tab, number):
+    """Wait for picture `number`, from 1, and return its name."""
+    tab.until(
+        f"document.querySelector('#progress')?.textContent === 'Picture {number} of 20'"
+    )
+    return tab.evaluate("document.querySelector('#picture').src.match(/(\\w+).png/)[1]")
+
+
+def pass_examples(tab):
+    until(tab, "document.querySelector('#next').textContent.startsWith('I agree')")
+    assert "voluntary" in tab.evaluate("document.querySelector('#text').textContent")
+    tab.key("Enter")
+    for number in (1, 2):
+        wanted = f"Example {number} of 2"
+        tab.until(f"document.querySelector('#progress').textContent === '{wanted}'")
+        said = tab.evaluate("document.querySelector('#text').textContent")
+        assert ("is a 1 (bad)" in said) or ("is a 5 (excellent)" in said)
+        tab.click("#next")
+
+
+def rate(tab, numbers, scores):
+    """Rate some pictures, by keys and by buttons in turn, and say which they were."""
+    seen = []
+    for number in numbers:
+        seen.append(shown(tab, number))
+        score = scores[number - 1]
+        if number % 2:
+            tab.key(str(score))
+        else:
+            tab.click(f"#scale button[value='{score}']")
+    return seen
+
+
+def finished(tab):
+    tab.until("document.querySelector('#title').textContent.startsWith('That was all')")
+
+
+def saved(tab):
+    """Press the button, and return what the browser would put into the file."""
+    tab.evaluate(
+        "{ const make = URL.createObjectURL;"
+        "URL.createObjectURL = blob => { window.saved = blob; return make(blob); } }"
+    )
+    tab.click("#save")
+    return json.loads(tab.evaluate("window.saved.text()"))

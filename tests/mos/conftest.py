@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import studies
+from browser import chromium, find_chromium
 from sr_cli.mos.study import Study
 
 
@@ -19,3 +20,24 @@ def made(tmp_path: Path, template: tuple[Path, Study]) -> tuple[Path, Study]:
     folder, study = template
     shutil.copytree(folder.parent, tmp_path, dirs_exist_ok=True)
     return tmp_path / folder.name, study
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    find_chromium()
+    with chromium(tmp_path_factory.mktemp("chromium") / "profile") as browser:
+        yield browser
+
+
+@pytest.fixture
+def person(program):
+    """Somebody whose browser remembers nothing of earlier tests."""
+    return program.context()
+
+
+@pytest.fixture
+def study(tmp_path):
+    """20 ratings after two examples, served or as a file."""
+    others = studies.some_pictures(tmp_path / "others", 1, seed=9)
+    options = {"calibration": sorted(others.iterdir()), "static": True}
+    return studies.made_study(tmp_path, **options)
