@@ -119,7 +119,8 @@ class Reporting:
 
         Raises:
             SrupError: one could not.
-            UsageError: several want standard output, or the same file.
+            UsageError: several want standard output, or the same file, or the page
+                wants the former.
         """
         from sr_cli.bench.report import check_report
 
@@ -127,6 +128,8 @@ class Reporting:
         files = [name for name in (*named, self.html_file) if name is not None]
         if len({str(name) for name in files}) < len(files):
             raise click.UsageError("Two reports can't go to the same place.")
+        if str(self.html_file) == _STANDARD:
+            raise click.UsageError("--html needs a file.")
         for name in files:
             if name != _STANDARD:
                 check_report(Path(name))

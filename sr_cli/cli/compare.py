@@ -46,9 +46,9 @@ def command(
     from sr_cli.cli.sentences import say
     from sr_cli.viewer.compare import exhibits
     from sr_cli.viewer.page import build
-    from sr_cli.viewer.saving import check_page, save_page
+    from sr_cli.viewer.saving import check_page, save_page, told
 
     check_page(output, overwrite=overwrite)
     page = build(title, exhibits(inputs))
     save_page(page, output, overwrite=overwrite)
-    say(f"{output} ({len(page.encode()) / 1e6:.1f} MB)")
+    say(told(page, output))

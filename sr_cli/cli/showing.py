@@ -70,13 +70,13 @@ class Showing:
     def _page(self, done: "Sequence[Job]", page: int | None, *, overwrite: bool) -> str:
         from sr_cli.viewer.compare import before_and_after
         from sr_cli.viewer.page import build
-        from sr_cli.viewer.saving import save_page
+        from sr_cli.viewer.saving import save_page, told
 
         assert self.compare_page is not None
         pairs = [(j.source, j.target) for j in done if j.source and j.target]
         text = build("Before and after", before_and_after(pairs, page))
         save_page(text, self.compare_page, overwrite=overwrite)
-        return f"{self.compare_page} ({len(text.encode()) / 1e6:.1f} MB)"
+        return told(text, self.compare_page)
 
     def _map(
         self,

@@ -81,7 +81,7 @@ def exhibit(
         Version(
             label,
             own,
-            {f"PSNR to {names[0]}": _psnr(first, own)}
+            {f"PSNR dB to {names[0]}": _psnr(first, own)}
             if number and own.shape[:2] == first.shape[:2]
             else {},
         )

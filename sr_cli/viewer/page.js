@@ -60,6 +60,8 @@
     lay();
   }
 
+  const alike = (one, other) => Math.abs((one.width / one.height) / (other.width / other.height) - 1) < 0.03;
+
   function sheet(index, windowed) {
     const version = shown.versions[index];
     const image = element("img", {
@@ -67,8 +69,7 @@
       alt: `${shown.name}, ${version.label}, ${version.width} × ${version.height} pixels`,
     });
     // A size that was rounded is stretched to fit; another shape keeps its shape.
-    const shape = (version.width / version.height) / (shown.width / shown.height);
-    image.style.objectFit = Math.abs(shape - 1) < 0.03 ? "fill" : "contain";
+    image.style.objectFit = alike(version, shown) ? "fill" : "contain";
     const made = element("div", { class: "sheet", "data-version": index }, image);
     made.style.width = `${shown.width}px`;
     made.style.height = `${shown.height}px`;
@@ -288,6 +289,11 @@
 
   async function mapErrors(made) {
     const [index, truth, exhibit] = [Number(made.dataset.version), Number(byId("truth").value), shown];
+    const fact = () => stage.querySelector(`.error[data-version="${index}"]`);
+    if (!alike(shown.versions[index], shown.versions[truth])) {
+      fact().textContent = "· no error map: of another shape";
+      return;
+    }
     const key = `${index} ${truth}`;
     if (!maps.has(key)) maps.set(key, errorMap(index, truth));
     const { data, mean } = await maps.get(key);
@@ -299,8 +305,7 @@
     });
     canvas.getContext("2d").putImageData(data, 0, 0);
     made.append(canvas);
-    const fact = stage.querySelector(`.error[data-version="${index}"]`);
-    fact.textContent = `· mean error ${mean.toFixed(2)} levels`;
+    fact().textContent = `· mean error ${mean.toFixed(2)} levels`;
     place();
   }
 

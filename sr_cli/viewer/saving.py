@@ -42,6 +42,13 @@ def save_page(page: str, path: Path, *, overwrite: bool = False) -> None:
         raise _refusal(path, reason, "Choose another folder") from error
 
 
+def told(page: str, path: Path) -> str:
+    """Name a page that was saved, and its size."""
+    size = len(page.encode())
+    amount = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, size // 1000)} kB"
+    return f"{path} ({amount})"
+
+
 def _exists(path: Path) -> DataError:
     return _refusal(path, "it exists already", "Choose another name, or --overwrite")
 

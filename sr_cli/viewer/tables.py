@@ -44,8 +44,11 @@ def _cell(cell: str | float | None) -> str:
 def index(exhibits: Sequence[Exhibit]) -> str:
     """Return a table of all exhibits for each figure that was measured on them.
 
-    Its rows begin with the exhibit on which the versions differ most.
+    Its rows begin with the exhibit on which the versions differ most.  A single exhibit
+    needs none.
     """
+    if len(exhibits) < 2:
+        return ""
     names = list(
         dict.fromkeys(
             name

@@ -263,6 +263,7 @@ def in_photos(photos, monkeypatch):
         ([".", "--baselines-only", "-m", "x"], 2, "exclude each other"),
         ([".", "--baselines-only", "--csv", "-", "--json", "-"], 2, "same place"),
         ([".", "--baselines-only", "--html", "gone/a.html"], 1, "no folder gone"),
+        ([".", "--baselines-only", "--html", "-"], 2, "--html needs a file"),
         ([".", "--baselines-only", "--border", "15"], 1, "below 45 pixels"),
         ([], 2, "Missing argument"),
         ([".", "--tile", "3"], 2, "--tile"),

@@ -11,7 +11,7 @@ from PIL import Image
 from sr_cli.cli import cli
 from sr_cli.errors import DataError
 from sr_cli.viewer.compare import exhibits, labels
-from sr_cli.viewer.saving import check_page, save_page
+from sr_cli.viewer.saving import check_page, save_page, told
 
 
 def save(path, height=6, width=8, seed=0, mode="RGB"):
@@ -113,3 +113,11 @@ def test_a_damaged_picture_leaves_no_page(tmp_path):
     done = CliRunner().invoke(cli, ["compare", str(good), str(bad), "-o", str(page)])
     assert done.exit_code != 0
     assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "amount"),
+    [(10, "1 kB"), (64_200, "64 kB"), (999_999, "999 kB"), (2_420_000, "2.4 MB")],
+)
+def test_a_small_page_has_a_size_too(size, amount):
+    assert told("x" * size, Path("page.html")) == f"page.html ({amount})"

@@ -241,13 +241,19 @@ def test_one_finger_scrolls_past_a_picture_that_is_seen_whole(open_tab):
     assert together(tab)[1] == pytest.approx(nearer[1] + 40, abs=2)
 
 
-def test_one_picture_needs_no_choice(browser, tmp_path):
+def test_one_picture_needs_no_choice_and_another_shape_has_no_error(browser, tmp_path):
     low, truth, _ = pictures()
     path = tmp_path / "one.html"
-    versions = [Version("a", low), Version("b", truth)]
+    tall = truth.transpose(1, 0, 2)
+    versions = [Version("a", low), Version("b", truth), Version("c", tall, {"f": 1.0})]
     path.write_text(build("t", [Exhibit("p", versions)]), encoding="utf-8")
     tab = browser.open(path.as_uri())
     assert tab.evaluate("document.querySelector('#choice').offsetWidth") == 0
+    assert tab.evaluate("document.querySelectorAll('table').length") == 0
+    tab.click("#errors")
+    tab.until("document.querySelectorAll('#stage canvas').length === 2")
+    facts = "[...document.querySelectorAll('.error')].map(e => e.textContent)"
+    assert tab.evaluate(facts)[2] == "· no error map: of another shape"
     assert tab.complaints() == []
     tab.close()
 
