@@ -2,17 +2,11 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sr_cli.cli import completers
 from sr_cli.cli.options import Running, debug_option, running_options
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from sr_cli.mos.score import Scoring, SetScore
 
 _STANDARD = "-"
 
@@ -130,6 +124,7 @@ def make(
     from sr_cli.mos.study import CONSENT, PAGE, PUBLIC
 
     on_say = (lambda _: None) if quiet else say
+    text = _read_text(consent) if consent else CONSENT
     obtain = obtainer(quiet=quiet, offline=running.offline)
     found = [find_dataset(name, data, obtain) for name in dict.fromkeys(sets)]
     samples = find_dataset(calibration, data, obtain).files if calibration else ()
@@ -138,7 +133,6 @@ def make(
             "Raters see no examples first: name other pictures with --calibration, as "
             "the paper did."
         )
-    text = _read_text(consent) if consent else CONSENT
     loaded = [running.load(name) for name in dict.fromkeys(models)]
     plan = Plan(
         found,
@@ -158,12 +152,17 @@ def make(
 def _read_text(path: Path) -> str:
     from sr_cli.errors import DataError
 
+    hint = "Name a file of plain text in UTF-8"
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"Cannot read {path} ({error})", "Name a file of plain text in UTF-8"
-        ) from error
+        text = path.read_text(encoding="utf-8-sig").strip()
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"Cannot read {path} ({reason})", hint) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text in UTF-8", hint) from error
+    if not text:
+        raise DataError(f"{path} is empty", "Say in it what raters agree to")
+    return text
 
 
 @command.command("serve")
@@ -193,9 +192,10 @@ def serve(folder: Path, host: str, port: int) -> None:
       srup mos serve study/
       srup mos serve study/ --host 0.0.0.0
     """
+    from sr_cli.cli.mos_display import raters
     from sr_cli.cli.sentences import say
     from sr_cli.mos.server import StudyServer
-    from sr_cli.mos.store import Store
+    from sr_cli.mos.store import Store, read_records
     from sr_cli.mos.study import RATINGS, read_study
 
     study = read_study(folder)
@@ -207,6 +207,9 @@ def serve(folder: Path, host: str, port: int) -> None:
                 server.serve_forever()
     finally:
         store.close()
+    records = read_records(folder / RATINGS, study)
+    finished = sum(record.finished for record in records)
+    say(f"{raters(len(records))} began, {finished} finished.")
 
 
 @command.command("score")
@@ -247,9 +250,8 @@ def score_command(
       srup mos score study/
       srup mos score study/ ratings-*.json --json - --plot scores.png
     """
-    from rich.console import Console
-
     from sr_cli.bench.report import check_report, write_report
+    from sr_cli.cli.mos_display import show
     from sr_cli.mos.exports import merged, read_export
     from sr_cli.mos.score import score
     from sr_cli.mos.store import read_records
@@ -269,11 +271,7 @@ def score_command(
     if json_file == _STANDARD:
         click.echo(scoring.to_json(), nl=False)
     else:
-        console = Console()
-        for found in scoring.sets:
-            console.print(_scores(found))
-            console.print(_comparisons(found))
-        click.echo(_raters(scoring))
+        show(scoring)
         if json_file is not None:
             write_report(Path(json_file), scoring.to_json())
     if plot is not None:
@@ -281,71 +279,3 @@ def score_command(
         from sr_cli.train.plot import save
 
         save(draw(scoring), plot, plot.suffix.casefold().lstrip("."), "--plot")
-
-
-def _scores(found: "SetScore") -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        box=SIMPLE_HEAD, title=Text(f"{found.set}: {found.pictures} pictures")
-    )
-    table.add_column("version", overflow="fold")
-    for title in ("MOS", "95 % interval", "1", "2", "3", "4", "5"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("1 to 5")
-    for row in found.versions:
-        low_high = row.interval
-        interval = f"{low_high[0]:.2f} to {low_high[1]:.2f}" if low_high else ""
-        counts = (str(count) for count in row.counts)
-        cells = (row.version, f"{row.mean:.2f}", interval, *counts, _bars(row.counts))
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
-
-
-def _bars(counts: tuple[int, ...]) -> str:
-    return "".join("▁▂▃▄▅▆▇█"[round(7 * count / max(counts))] for count in counts)
-
-
-def _comparisons(found: "SetScore") -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        box=SIMPLE_HEAD,
-        caption="Wilcoxon's signed-rank test, two-sided; p corrected by Holm; "
-        "* below 0.05",
-    )
-    for title in ("first", "second"):
-        table.add_column(title, overflow="fold")
-    for title in ("difference", "p", "corrected"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in found.comparisons:
-        star = " *" if row.significant else "  "
-        figures = (f"{row.difference:+.2f}", f"{row.p:.2g}", f"{row.p_corrected:.2g}")
-        cells = (row.first, row.second, *figures[:2], figures[2] + star)
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
-
-
-def _raters(scoring: "Scoring") -> str:
-    left_out = [
-        f"{count} {why}"
-        for count, why in (
-            (scoring.unfinished, "did not finish"),
-            (len(scoring.rejected), "rejected by BT.500's screening"),
-        )
-        if count
-    ]
-    text = f"{scoring.raters} raters" + (
-        f" ({', '.join(left_out)})" if left_out else ""
-    )
-    alike = scoring.consistency
-    if alike:
-        text += (
-            f"; of {alike.pairs} repeated ratings {alike.equal:.0%} were equal, "
-            f"{alike.difference:.2f} apart on average (p = {alike.p:.2g})"
-        )
-    return text + "."

@@ -93,6 +93,8 @@ class Scoring:
     """Those that count."""
     unfinished: int
     """Raters left out because they did not rate everything."""
+    screened: bool
+    """Whether raters were screened."""
     rejected: tuple[str, ...]
     """Raters left out by screening."""
     sets: tuple[SetScore, ...]
@@ -123,20 +125,21 @@ def score(
     finished = [record for record in records if record.finished]
     if not finished:
         raise DataError(
-            "There is nothing to score: no rater has finished",
+            f"There is nothing to score: no rater has finished ({len(records)} began)",
             "Wait for one, or name the files that raters saved",
         )
     items = sorted(study.items)
     table = np.array([_first_scores(record, items) for record in finished])
     out = rejected(table) if screen else np.zeros(len(finished), bool)
     if out.all():
-        # It happens to two raters who disagree: then neither is the odd one out.
+        # Where all are far from the others as often, none is the odd one out.
         out[:] = False
     kept = [r for r, gone in zip(finished, out, strict=True) if not gone]
     return Scoring(
         study.id,
         len(kept),
         len(records) - len(finished),
+        screen,
         tuple(r.rater for r, gone in zip(finished, out, strict=True) if gone),
         _sets(key, items, table[~out]),
         _consistency(kept),

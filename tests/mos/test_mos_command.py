@@ -100,7 +100,8 @@ def test_the_static_page_holds_the_study_and_nothing_from_elsewhere(
 ):
     photos = studies.some_pictures(tmp_path / "photos", 1)
     consent = tmp_path / "consent.txt"
-    consent.write_text("Yes </script><script>alert(1)</script> & so on\n", "utf-8")
+    # As Windows' editor saves UTF-8: with a mark before.
+    consent.write_text("Yes </script><script>alert(1)</script> & so on\n", "utf-8-sig")
     study = tmp_path / "study"
     out, err = run(
         *("make", photos, "-m", tiny_weights, "-o", study, *CPU),
@@ -123,8 +124,11 @@ def test_score_shows_means_tests_and_raters(made, exports):
     assert "photos: 4 pictures" in out
     assert "95 % interval" in out
     assert "*" in out
-    assert "6 raters" in out
+    assert "6 raters;" in out
     assert "of 24 repeated ratings" in out
+    assert "drift" in out
+    out, _ = run("score", made[0], exports[0])
+    assert "1 rater;" in out
 
 
 def test_score_as_json_of_files_and_the_database_together(made, exports):
@@ -177,18 +181,33 @@ def test_bad_input_is_one_sentence(made, exports, capsys, tmp_path):
     exports[0].write_text(key, encoding="utf-8")
     assert "holds no ratings" in refused(capsys, "score", made[0], exports[0])
     assert "srup mos make" in refused(capsys, "serve", tmp_path / "none")
-    said = refused(
-        capsys, "make", tmp_path, "-o", tmp_path / "s", "--consent", tmp_path
-    )
-    assert len(said.strip().splitlines()) == 1
 
 
-def test_serve_ends_well_with_ctrl_c(made):
+def test_a_consent_that_says_nothing_is_refused(tmp_path, capsys):
+    photos = studies.some_pictures(tmp_path / "photos", 1)
+    empty, latin = tmp_path / "empty.txt", tmp_path / "latin.txt"
+    empty.write_text(" \n", encoding="utf-8")
+    latin.write_bytes("Ça va".encode("latin-1"))
+    for path, why in (
+        (tmp_path, "Cannot read"),
+        (tmp_path / "none", "No such file"),
+        (empty, "is empty"),
+        (latin, "is no text in UTF-8"),
+    ):
+        said = refused(capsys, "make", photos, "-o", tmp_path / "s", "--consent", path)
+        assert why in said
+        assert "Errno" not in said
+        assert said.startswith("Error: ")  # before anything else is said or done
+        assert len(said.strip().splitlines()) == 1
+
+
+def test_serve_ends_well_with_ctrl_c(made, capfd):
     with serving(made[0]) as (process, port):
         Visitor(port).begin()
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     assert not (made[0] / "ratings.sqlite-wal").exists()  # all in one file again
+    assert "1 rater began, 0 finished" in capfd.readouterr().err
 
 
 def test_what_was_collected_by_serve_is_scored(made):

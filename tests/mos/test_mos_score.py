@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sr_cli.errors import DataError
 from sr_cli.mos.score import mean_interval, score
+from sr_cli.mos.screening import rejected
 from sr_cli.mos.store import Record
 from sr_cli.mos.study import Key, Origin, Study
 from sr_cli.mos.wilcoxon import holm
@@ -164,14 +165,31 @@ def test_unfinished_and_random_raters_are_left_out_and_told():
     assert (result.raters, result.unfinished) == (13, 1)
     assert result.rejected == (records[7].rater,)
     kept = score(study, key, records, screen=False)
-    assert (kept.raters, kept.rejected) == (14, ())
+    assert (kept.raters, kept.rejected, kept.screened) == (14, (), False)
     assert json.loads(result.to_json())["weights"] == {"mine": "ab" * 32}
+
+
+def test_where_screening_would_leave_nobody_all_stay():
+    # Each of 20 is the one far above in one item of 20, and far below in another.
+    study, key = study_of(5, "a")
+    said = np.array([1, 5, *[2] * 3, *[4] * 3, *[3] * 12])
+    table = np.array([np.roll(said, rater) for rater in range(20)])
+    assert rejected(table.astype(float)).all()
+    records = [
+        Record(f"{rater:016x}", study.items, tuple(row.tolist()))
+        for rater, row in enumerate(table)
+    ]
+    result = score(study, key, records)
+    assert (result.raters, result.rejected, result.screened) == (20, (), True)
 
 
 def test_without_a_finished_rater_there_is_nothing():
     study, key = study_of(2, "a")
-    with pytest.raises(DataError, match="no rater has finished"):
+    with pytest.raises(DataError, match=r"no rater has finished \(0 began\)"):
         score(study, key, [])
+    begun = Record("0" * 16, study.items, (3, *[None] * 7))
+    with pytest.raises(DataError, match=r"no rater has finished \(1 began\)"):
+        score(study, key, [begun])
 
 
 # True means of 1.11, 1.25, 2.03, 3, 4.35 and 4.76: Student's t of the means themselves
