@@ -32,9 +32,12 @@ from sr_cli.mos.study import (
     Study,
 )
 from sr_cli.picture import Picture
+from sr_cli.picture.png_chunks import put_chunk
 
 _PLAIN: tuple[Kernel, ...] = ("nearest", "bicubic")
 _REPEATED = 0.1  # of all items
+_END = 12  # bytes of IEND, the last chunk of a PNG file
+_PADDING = b"paDd"  # no standard's, and for nobody to heed: its letters' cases say so
 
 OnProgress = Callable[[int, int], None]
 
@@ -82,10 +85,12 @@ def make_study(
             samples += _write_samples(load_pair(path, plan.scale), plan.scale, pictures)
         for set_id, path in files:
             pair = load_pair(path, plan.scale)
+            names = []
             for version in source.sample(versions, len(versions)):
-                name = _write(made_by(version, pair), pictures)
-                origins[name] = Origin(set_id, path.name, version.id)
+                names.append(_write(made_by(version, pair), pictures))
+                origins[names[-1]] = Origin(set_id, path.name, version.id)
                 on_progress(len(origins), total)
+            _make_equally_large([_file(name, pictures) for name in names])
         repeats = plan.repeats
         if repeats is None:
             repeats = round(_REPEATED * total)
@@ -162,8 +167,25 @@ def _write(made: Picture, folder: Path) -> str:
     """Write a picture under a name that tells nothing, and return the name."""
     name = secrets.token_hex(8)
     # The pixels alone: metadata would name the model.
-    picture.write(Picture(made.pixels), folder / f"{name}.png")
+    picture.write(Picture(made.pixels), _file(name, folder))
     return name
+
+
+def _file(name: str, folder: Path) -> Path:
+    return folder / f"{name}.png"
+
+
+def _make_equally_large(paths: Sequence[Path]) -> None:
+    """Let no size tell a version: the smoother one is, the smaller is its file."""
+    largest = max(path.stat().st_size for path in paths)
+    for path in paths:
+        room = largest - path.stat().st_size
+        with path.open("r+b") as stream:
+            stream.seek(-_END, os.SEEK_END)
+            end = stream.read()
+            stream.seek(-_END, os.SEEK_END)
+            put_chunk(stream, _PADDING, bytes(room))
+            stream.write(end)
 
 
 def _forget_times(folder: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import studies
 from sr_cli import picture
@@ -57,6 +58,21 @@ def test_what_raters_see_tells_nothing(made):
         assert b"iTXt" not in chunks
         assert b"tIME" not in chunks
     assert {path.name for path in public.iterdir()} == {"study.json", "pictures"}
+
+
+def test_files_of_one_picture_are_alike(made):
+    """Neither a size nor a kind of PNG tells smooth versions from detailed ones."""
+    folder, study = made
+    facts: dict[str, set[tuple[int, bytes]]] = {}
+    for name, origin in read_key(folder, study).origins.items():
+        path = folder / "public" / "pictures" / f"{name}.png"
+        content = path.read_bytes()
+        head = content[16:29]  # IHDR
+        facts.setdefault(origin.picture, set()).add((len(content), head))
+        with Image.open(path) as opened:
+            opened.verify()  # every chunk is sound, the last one is IEND
+        assert content.endswith(b"IEND\xaeB`\x82")
+    assert [len(found) for found in facts.values()] == [1] * 4
 
 
 def test_the_study_is_read_as_it_was_made(made):
