@@ -25,7 +25,8 @@ HELP = {
     "drawings": "Pages of text, lines and shapes that are drawn and trained on beside "
     "the photos, in the fonts of this machine.",
     "degradation": "How low resolution is made; real is blur, noise and JPEG, twice.",
-    "content": "What is compared: mse, l1, charbonnier, or features: vgg22, vgg54, "
+    "content": "What is compared: mse, l1, charbonnier, psnr (each picture's, in dB; "
+    "goes with a weight of about 0.002), or features: vgg22, vgg54, "
     "vgg54-pre (before activation), squeeze, squeeze-soft, or several, as "
     "vgg22+squeeze.",
     "content_weight": "Of the content loss.",

@@ -11,12 +11,12 @@ from sr_cli.networks.taps import parse_features
 
 System = Literal["srresnet", "srgan", "srcnn", "espcn"]
 PresetName = Literal["srup", "paper"]
-PixelLoss = Literal["mse", "l1", "charbonnier"]
+PixelLoss = Literal["mse", "l1", "charbonnier", "psnr"]
 Optimizer = Literal["muon", "adam"]
 Precision = Literal["auto", "bfloat16", "float32"]
 
 SYSTEMS: tuple[System, ...] = ("srresnet", "srgan", "srcnn", "espcn")
-PIXEL_LOSSES: tuple[PixelLoss, ...] = ("mse", "l1", "charbonnier")
+PIXEL_LOSSES: tuple[PixelLoss, ...] = ("mse", "l1", "charbonnier", "psnr")
 PAGE_SIDE = 480
 """Height and width of a drawn page in pixels."""
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "signed": (-1.0, 1.0)}

@@ -32,6 +32,8 @@ class Divergence:
     def add(self, loss: float) -> bool:
         """Take note of an update's loss; return whether the run has diverged.
 
+        A loss in dB has to be made an error first.
+
         Losses that are not finite are left out: they move nothing, and are counted
         elsewhere.
         """

@@ -248,9 +248,10 @@ def _updates(
 
 
 def _check(
-    reports: Iterator[StepReport], path: Path, warmup: int
+    reports: Iterator[StepReport], path: Path, warmup: int, content: str
 ) -> Iterator[StepReport]:
     """Pass the reports on until the run is beyond hope."""
+    in_decibels = content == "psnr"
     divergence = Divergence(warmup)
     skipped = 0
     advice = (
@@ -266,7 +267,10 @@ def _check(
                 f"of them number {report.step}",
                 advice,
             )
-        if not report.skipped and divergence.add(report.losses["content"]):
+        if report.skipped:
+            continue
+        error = report.losses["content"]
+        if divergence.add(10.0 ** (error / 10.0) if in_decibels else error):
             raise ConfigError(
                 f"The run has diverged: at update {report.step} its content loss is "
                 "far above what it was",
@@ -289,7 +293,7 @@ def train(
     leads = means.team.leads
     updates = _updates(state, means, rhythm.stop)
     warmup = max(state.config.warmup - state.step, 0)
-    for report in _check(updates, path, warmup):
+    for report in _check(updates, path, warmup, state.config.content):
         yield report
         due = rhythm.validates_at(state.step, state.config.steps)
         if leads and rhythm.validate and due:

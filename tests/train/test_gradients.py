@@ -37,6 +37,9 @@ LOSSES = {
     "l1": F.l1_loss,
     "mse": F.mse_loss,
     "charbonnier": lambda a, b: torch.sqrt((a - b) ** 2 + 1e-6).mean(),
+    "psnr": lambda a, b: (
+        10 * torch.log10(1 + 1e5 * (a - b).square().mean((1, 2, 3))).mean()
+    ),
 }
 
 

@@ -1,10 +1,12 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage.metrics import peak_signal_noise_ratio
 
 from sr_cli.train.losses import (
     DISTANCES,
@@ -24,6 +26,23 @@ def test_pixel_losses_by_their_formulas():
     assert DISTANCES["l1"](a, b) == pytest.approx((a - b).abs().mean().item())
     root = torch.sqrt((a - b) ** 2 + 1e-6).mean().item()
     assert DISTANCES["charbonnier"](a, b) == pytest.approx(root)
+
+
+def test_a_decibel_counts_alike_in_every_picture():
+    """The loss is what the mean of scikit-image's PSNRs lacks to 50 dB."""
+    torch.manual_seed(0)
+    truth = torch.rand(3, 3, 16, 16)
+    noise = torch.randn(3, 3, 16, 16)
+    easy_and_hard = truth + noise * torch.tensor([0.1, 0.03, 0.01])[:, None, None, None]
+    psnrs = [
+        peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1.0)
+        for a, b in zip(truth, easy_and_hard, strict=True)
+    ]
+    found = DISTANCES["psnr"](easy_and_hard, truth).item()
+    # 1e-5 is added to every picture's mse, of which the least is 1e-4 here.
+    assert 50.0 - np.mean(psnrs) == pytest.approx(found, abs=0.2)
+    assert found > 50.0 - np.mean(psnrs)
+    assert DISTANCES["psnr"](truth, truth) == 0.0
 
 
 def test_the_papers_scale_of_features():

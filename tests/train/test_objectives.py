@@ -51,7 +51,16 @@ def opened():
         yield objective
 
 
-CONTENTS = ["mse", "l1", "charbonnier", "vgg22", "vgg54", "vgg54-pre", "squeeze"]
+CONTENTS = [
+    "mse",
+    "l1",
+    "charbonnier",
+    "psnr",
+    "vgg22",
+    "vgg54",
+    "vgg54-pre",
+    "squeeze",
+]
 NOTHING = {"content_weight": 0.0}
 
 
