@@ -120,7 +120,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         id="espcn",
         architecture=Architecture(family="espcn"),
-        sha256="45194389199b27d82ffdc155938a4813eb7a45d163a0de2d243fc6cd0da01bc4",
+        sha256="e596baa084a09e6b16fb1aec706f50231dd8ac35f05347f7c2ff2697b2646a1d",
         summary="Fast: three small convolutions on luma",
     ),
     ModelSpec(

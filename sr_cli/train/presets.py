@@ -98,7 +98,14 @@ _PRESETS: Mapping[tuple[System, PresetName], Mapping[str, Any]] = {
         "batch": 128,
         "tail_rate": 0.1,
     },
-    ("espcn", "srup"): _SMALL_OURS,
+    ("espcn", "srup"): {
+        **_SMALL_OURS,
+        "steps": 40_000,
+        "optimizer": "muon",
+        "content": "psnr",
+        "content_weight": 0.002,
+        "drawings": 200,
+    },
     # Sub-images of 17 low-resolution pixels.
     ("espcn", "paper"): {**_PAPER, **_PLAIN, "crop": 68, "learning_rate": 1e-3},
 }
