@@ -104,7 +104,6 @@ _PRESETS: Mapping[tuple[System, PresetName], Mapping[str, Any]] = {
         "optimizer": "muon",
         "content": "psnr",
         "content_weight": 0.002,
-        "drawings": 200,
     },
     # Sub-images of 17 low-resolution pixels.
     ("espcn", "paper"): {**_PAPER, **_PLAIN, "crop": 68, "learning_rate": 1e-3},
