@@ -108,7 +108,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         id="srresnet",
         architecture=Architecture(normalization="none"),
-        sha256="7698f859e4dbd1b9cbdc7e69081f6a4a98b2c207c81c9758edf14ce7cbeab16a",
+        sha256="7c8ea3d15c2bce8a5f7da76482460e5e5f2a499ab51fa311f8e6724578e3a00f",
         summary="Faithful: the paper's generator without BatchNorm",
     ),
     ModelSpec(
