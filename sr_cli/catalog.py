@@ -114,7 +114,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         id="srgan",
         architecture=Architecture(normalization="none"),
-        sha256="9741de16f30071a7f513e1d8a6862d2cbbc0953c0f99c4e4d7de90a24889a713",
+        sha256="8ac57ca28bc0c3f30e2460e478ca3c23df6e82f1635f0145402faad24a3e253a",
         summary="Crisp: the same network, trained to look real",
     ),
     ModelSpec(
