@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from safetensors import safe_open
 
 import hub_server
 from conftest import TINY
@@ -135,11 +136,15 @@ def test_info(srup, hub):
     facts = json.loads(out)
     assert code == 0
     assert facts["sha256"] == sha256(Path(facts["path"]))
-    assert facts["training"]["steps"] == 4800
+    with safe_open(facts["path"], "numpy") as file:
+        steps = json.loads(file.metadata()["srup.training"])["steps"]
+    assert facts["training"]["steps"] == steps
     assert facts["architecture"]["blocks"] == 16
     _, out, _ = srup("info", "srgan")
-    assert "set14: PSNR 26.92 dB" in out
-    assert "steps: 4800" in out
+    card = (bundled_folder() / "srgan.md").read_text(encoding="utf-8")
+    (psnr,) = re.findall(r"^\| set14 \| 14 \| \*\*(.*?)\*\*", card, re.MULTILINE)
+    assert f"set14: PSNR {psnr} dB" in out
+    assert f"steps: {steps}" in out
 
 
 def test_info_of_files_and_of_what_is_elsewhere(srup, row, tiny_weights, tmp_path):
