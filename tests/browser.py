@@ -178,7 +178,8 @@ class Tab:
         end = time.monotonic() + _PATIENCE
         while not self.evaluate(f"Boolean({condition})"):
             if time.monotonic() > end:
-                raise TimeoutError(condition)
+                shown = self.evaluate("document.body.innerText")
+                raise TimeoutError(f"{condition}; the page shows {shown!r}")
             time.sleep(0.02)
 
     def centre(self, selector: str) -> tuple[float, float]:
